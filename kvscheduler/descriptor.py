@@ -114,7 +114,7 @@ class Descriptor(Generic[V, M]):
     def retrieve(
         self, expected: Sequence[Retrieved], keys: Sequence[str] | None = None
     ) -> Iterable[Retrieved] | Awaitable[Iterable[Retrieved]]:
-        """Return what the southbound holds of this kind, base values only.
+        """Return what the southbound holds of this kind; derived values of it too.
 
         ``expected`` is what the engine believes or wants to be there, to correlate with. With
         ``keys`` only these are asked for. Raise ``PartialRetrieve`` where a part is unreadable.

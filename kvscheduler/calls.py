@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls to descriptors that may take time: as tasks or in threads, each with a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from .clock import Clock
+from .registry import Binding
+
+__all__ = ["Calls", "DeadlineExceeded"]
+
+Done = Callable[[Any, Exception | None], None]
+
+
+class DeadlineExceeded(TimeoutError):
+    """A southbound call did not answer in time; whether it had its effect is unknown."""
+
+
+class Calls:
+    """Starts southbound calls and sees to it that each is answered exactly once.
+
+    A call past its deadline is cancelled and counts as failed at once; ``on_late`` is called
+    when it has really ended, which may be never.
+    """
+
+    def __init__(self, clock: Clock, deadline_s: float | None) -> None:
+        self._clock = clock
+        self._deadline_s = deadline_s
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def attach(self, group: asyncio.TaskGroup) -> None:
+        """Name the owner of all tasks to come."""
+        self._group = group
+
+    def cancel_all(self) -> None:
+        """End the calls that still run; those in threads are left behind."""
+        for task in tuple(self._tasks):
+            task.cancel()
+
+    def start(
+        self,
+        binding: Binding,
+        call: Callable[..., Any],
+        args: tuple[Any, ...],
+        on_done: Done,
+        on_late: Callable[[], None] | None = None,
+    ) -> None:
+        """Begin a call; ``on_done`` gets its result, or its error."""
+        assert self._group is not None
+        task = self._group.create_task(_perform(binding, call, args), name=f"call {binding.name}")
+        deadline = binding.deadline_s if binding.deadline_s is not None else self._deadline_s
+        pending = _Pending(task, on_done, on_late, can_cancel=not binding.descriptor.blocking)
+        if deadline is not None:
+            text = f"no answer within {deadline:g} s; the effect is unknown"
+            pending.timer = self._clock.call_later(deadline, lambda: pending.expire(text))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(pending.finish)
+
+    async def run(self, binding: Binding, call: Callable[..., Any], *args: Any) -> Any:
+        """Make one call and wait for its result; raises what it raises, or DeadlineExceeded."""
+        if not binding.descriptor.blocking:
+            result = call(*args)
+            if not hasattr(result, "__await__"):
+                return result
+            args, call = (result,), _identity
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        def done(result: Any, error: Exception | None) -> None:
+            if future.done():
+                return
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+
+        self.start(binding, call, args, done)
+        return await future
+
+
+class _Pending:
+    """A call under way."""
+
+    def __init__(
+        self,
+        task: asyncio.Task[Any],
+        on_done: Done,
+        on_late: Callable[[], None] | None,
+        *,
+        can_cancel: bool,
+    ) -> None:
+        self._can_cancel = can_cancel
+        self._task = task
+        self._on_done = on_done
+        self._on_late = on_late
+        self._expired = False
+        self.timer: Any = None
+
+    def expire(self, text: str) -> None:
+        if self._task.done():
+            return
+        self._expired = True
+        if self._can_cancel:  # a thread cannot be ended: its call is over when it is over
+            self._task.cancel()
+        self._on_done(None, DeadlineExceeded(text))
+
+    def finish(self, task: asyncio.Task[Any]) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+        result, error = _outcome(task)
+        if not self._expired:
+            self._on_done(result, error)
+        elif self._on_late is not None:
+            self._on_late()
+
+
+def _outcome(task: asyncio.Task[Any]) -> tuple[Any, Exception | None]:
+    if task.cancelled():
+        return None, asyncio.InvalidStateError("the call was cancelled")
+    return task.result()  # type: ignore[no-any-return]  # _perform returns the pair
+
+
+async def _perform(
+    binding: Binding, call: Callable[..., Any], args: tuple[Any, ...]
+) -> tuple[Any, Exception | None]:
+    try:
+        if binding.descriptor.blocking:
+            result = await _in_thread(call, args, binding.name)
+        else:
+            result = call(*args)
+        if hasattr(result, "__await__"):
+            result = await result
+    except Exception as error:  # noqa: BLE001 - whatever a descriptor raises is its outcome
+        return None, error
+    return result, None
+
+
+def _identity(value: Any) -> Any:
+    return value
+
+
+async def _in_thread(call: Callable[..., Any], args: tuple[Any, ...], name: str) -> Any:
+    """Run in a thread of its own: a call that hangs must not take a shared worker with it."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+
+    def settle(result: Any, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is None:
+            future.set_result(result)
+        elif isinstance(error, Exception) and not isinstance(error, StopIteration):
+            future.set_exception(error)
+        else:
+            future.set_exception(RuntimeError(f"{type(error).__name__}: {error}"))
+
+    def work() -> None:
+        result, error = None, None
+        try:
+            result = call(*args)
+        except BaseException as caught:  # noqa: BLE001 - handed to the loop, whatever it is
+            error = caught
+        try:
+            loop.call_soon_threadsafe(settle, result, error)
+        except RuntimeError:
+            return  # the loop has closed meanwhile: nobody waits for the answer
+
+    threading.Thread(target=work, name=f"kvscheduler-{name}", daemon=True).start()
+    return await future

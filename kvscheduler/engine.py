@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine's state and its one way of working: plan, note, run, mend, close the books."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from .calls import Calls
+from .clock import Clock
+from .errors import describe
+from .executor import Executor
+from .graph import Graph
+from .history import History
+from .inbox import Inbox
+from .ledger import Ledger
+from .model import RetryPolicy
+from .plan import Plan, TransactionResult
+from .planner import Change, Draft, draft
+from .refresh import Refresher
+from .registry import Registry
+from .retries import Retries
+from .turns import Turns
+from .watchers import Watchers
+
+if TYPE_CHECKING:
+    from .keeper import Keeper
+
+__all__ = ["Engine", "Work"]
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Work:
+    """One thing to be done in a turn of its own.
+
+    ``refresh`` is the prefix below which the southbound is read first, None for not at all;
+    ``expect`` the plan that it must come to.
+    """
+
+    kind: str
+    change: Change
+    description: str = ""
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    retry: RetryPolicy | None = None
+    revert: bool = False
+    refresh: str | None = None
+    expect: Plan | None = None
+    prepared: tuple[Draft, Plan] | None = None
+
+
+class Engine:
+    """All that the parts of the scheduler share."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        max_parallel: int,
+        deadline_s: float | None,
+        retry: RetryPolicy | None,
+        history: int,
+    ) -> None:
+        self.clock = clock
+        self.retry = retry
+        self.graph = Graph()
+        self.registry = Registry()
+        self.ledger = Ledger(self.graph)
+        self.inbox = Inbox()
+        self.turns = Turns()
+        self.history = History(history)
+        self.watchers = Watchers(self.graph)
+        self.calls = Calls(clock, deadline_s)
+        self.retries = Retries(clock, self.graph, self.inbox)
+        self.refresher = Refresher(self.ledger, self.registry, self.calls)
+        self.executor = Executor(self.ledger, self.calls, clock, max_parallel, self.inbox.ended)
+        self.keeper: Keeper | None = None
+        self.numbers = 0
+
+    def keep(self, keeper: Keeper) -> None:
+        """Write everything down from now on."""
+        self.keeper = keeper
+        self.executor.keeper = keeper
+
+    def draft(self, change: Change) -> Draft:
+        """Plan a change against what is known."""
+        return draft(self.graph, self.registry, change)
+
+    def plan(self, made: Draft) -> Plan:
+        """Return the face of a draft that is shown to people."""
+        if not made.rejected and not made.refused:
+            invalid: dict[str, str] = {}
+        else:
+            invalid = {key: describe(error) for key, (_, _, error) in made.rejected.items()}
+            invalid.update(made.refused)
+        waiting = made.waiting
+        if invalid and waiting:
+            waiting = {key: why for key, why in waiting.items() if key not in invalid}
+        return Plan(made.operations, made.edges, waiting, invalid, self.graph.revision)
+
+    def close_books(self, result: TransactionResult) -> TransactionResult:
+        """Publish what has changed and enter the result into the history."""
+        changed = self.ledger.publish(self.clock.now())
+        if self.keeper is not None:
+            self.keeper.flush()
+        if self.watchers:
+            self.watchers.publish(changed)
+        self.history.append(result)
+        return result

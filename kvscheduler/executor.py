@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running a plan: at once whatever its graph allows, inline where no waiting is needed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .calls import Calls, DeadlineExceeded
+from .clock import Clock
+from .errors import OperationError
+from .ledger import Ledger
+from .plan import Executed, Operation
+from .planner import Draft
+from .registry import Binding
+
+if TYPE_CHECKING:
+    from .keeper import Keeper
+
+__all__ = ["Executor", "Run"]
+
+logger = logging.getLogger(__name__)
+
+_OVERRUN_S = 0.1
+
+
+class Executor:
+    """What every run of a plan shares."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        calls: Calls,
+        clock: Clock,
+        max_parallel: int,
+        on_late: Callable[[str], None],
+    ) -> None:
+        self.ledger = ledger
+        self.graph = ledger.graph
+        self.calls = calls
+        self.clock = clock
+        self.keeper: Keeper | None = None
+        self.max_parallel = max_parallel
+        self.on_late = on_late
+
+
+class Run:
+    """One plan being carried out.
+
+    ``executed`` lists what was done in the order of completion; ``failed`` maps keys to errors.
+    With ``stops_at``, the first failure of such a key ends the run: nothing new starts.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        draft: Draft,
+        *,
+        revert: bool = False,
+        stops_at: Callable[[str], bool] | None = None,
+    ) -> None:
+        self.executor = executor
+        self.draft = draft
+        self.operations: Sequence[Operation] = draft.operations
+        self.executed: list[Executed] = []
+        self.failed: dict[str, OperationError] = {}
+        self.stopped = False
+        self._revert = revert
+        self._stops_at = stops_at
+        self._next = 0
+        self._state = bytearray(len(self.operations))
+        self._running: dict[str, int] = {}
+        self._under_way = 0
+        self._finished: list[int] = []
+        self._progress: asyncio.Future[None] | None = None
+
+    # Inline: operations in the plan's own order, no task, no waiting.
+
+    def run_inline(self) -> bool:
+        """Run as far as that goes without waiting; tell whether the plan is through."""
+        operations, graph = self.operations, self.executor.graph
+        monotonic = self.executor.clock.monotonic
+        ledger, facts, keeper = self.executor.ledger, self.draft.facts, self.executor.keeper
+        nodes = graph.nodes
+        before = monotonic()
+        while self._next < len(operations) and not self.failed:
+            position = self._next
+            operation = operations[position]
+            node = nodes[operation.key]
+            binding = self._binding(operation)
+            if not binding.inline:
+                return False
+            try:
+                metadata = _call_inline(binding, operation, node.metadata)
+            except Exception as error:  # noqa: BLE001 - whatever a descriptor raises
+                self._fail(position, error, monotonic() - before)
+                self._next += 1
+                return False
+            if metadata is not None and hasattr(metadata, "__await__"):
+                self._adopt_awaitable(position, metadata)
+                return False
+            self._next += 1
+            self._state[position] = _DONE
+            ledger.succeeded(operation, metadata)
+            if facts and position in facts:
+                ledger.place_facts(facts[position])
+            if keeper is not None:
+                keeper.record(node)
+            now = monotonic()
+            duration = now - before
+            before = now
+            if duration > _OVERRUN_S:
+                _report_overrun(binding, operation, duration)
+            self.executed.append(Executed(operation, None, duration, self._revert))
+        return self._next == len(operations)
+
+    def _binding(self, operation: Operation) -> Binding:
+        """Return the descriptor that carries out an operation: the old one's for a delete."""
+        node = self.executor.graph.nodes[operation.key]
+        if operation.kind == "delete":
+            spec = node.have if node.have is not None else node.doubt
+        else:
+            spec = node.want
+        assert spec is not None
+        assert spec.binding is not None
+        return spec.binding
+
+    def _adopt_awaitable(self, position: int, awaitable: Any) -> None:
+        """Take a plain def that returned an awaitable for the async def that it is."""
+        binding = self._binding(self.operations[position])
+        self._next += 1
+        self._start_call(position, binding, _identity, (awaitable,))
+
+    # Concurrently: whatever the graph allows, within the limits.
+
+    async def run_rest(self) -> None:
+        """Run what is left, as much at once as the graph and the limits allow."""
+        left, after = self._waits()
+        ready = deque(p for p, count in enumerate(left) if not count and not self._state[p])
+        while True:
+            self._release(left, after, ready)
+            self._start_ready(ready)
+            if self._finished:
+                continue
+            if not self._under_way:
+                return
+            self._progress = asyncio.get_running_loop().create_future()
+            await self._progress
+            self._progress = None
+
+    def _waits(self) -> tuple[list[int], list[list[int]]]:
+        edges, state = self.draft.edges, self._state
+        left = [0] * len(edges)
+        after: list[list[int]] = [[] for _ in edges]
+        for position, firsts in enumerate(edges):
+            if state[position]:
+                continue
+            for first in firsts:
+                if state[first] != _DONE:
+                    left[position] += 1
+                    after[first].append(position)
+        return left, after
+
+    def _release(self, left: list[int], after: list[list[int]], ready: deque[int]) -> None:
+        while self._finished:
+            for position in after[self._finished.pop()]:
+                left[position] -= 1
+                if not left[position]:
+                    ready.append(position)
+
+    def _start_ready(self, ready: deque[int]) -> None:
+        postponed: list[int] = []
+        while ready and not self.stopped:
+            if self._under_way >= self.executor.max_parallel:
+                break
+            position = ready.popleft()
+            binding = self._binding(self.operations[position])
+            limit = binding.max_parallel
+            if limit is not None and self._running.get(binding.name, 0) >= limit:
+                postponed.append(position)
+                continue
+            self._start(position, binding)
+        ready.extendleft(reversed(postponed))
+
+    def _start(self, position: int, binding: Binding) -> None:
+        operation = self.operations[position]
+        node = self.executor.graph.nodes[operation.key]
+        call, args = _call_of(binding, operation, node.metadata)
+        if binding.inline:
+            before = self.executor.clock.monotonic()
+            try:
+                result = call(*args)
+            except Exception as error:  # noqa: BLE001 - whatever a descriptor raises
+                self._fail(position, error, self.executor.clock.monotonic() - before)
+                return
+            if not hasattr(result, "__await__"):
+                duration = self.executor.clock.monotonic() - before
+                if duration > _OVERRUN_S:
+                    _report_overrun(binding, operation, duration)
+                self._succeed(position, result, duration)
+                return
+            call, args = _identity, (result,)
+        self._start_call(position, binding, call, args)
+
+    def _start_call(
+        self, position: int, binding: Binding, call: Callable[..., Any], args: tuple[Any, ...]
+    ) -> None:
+        key = self.operations[position].key
+        self._state[position] = _STARTED
+        self._under_way += 1
+        self._running[binding.name] = self._running.get(binding.name, 0) + 1
+        before = self.executor.clock.monotonic()
+
+        def done(result: Any, error: Exception | None) -> None:
+            duration = self.executor.clock.monotonic() - before
+            self._under_way -= 1
+            self._running[binding.name] -= 1
+            if isinstance(error, DeadlineExceeded):
+                self.executor.graph.nodes[key].late = True
+            if error is None:
+                self._succeed(position, result, duration)
+            else:
+                self._fail(position, error, duration)
+            if self._progress is not None and not self._progress.done():
+                self._progress.set_result(None)
+
+        self.executor.calls.start(binding, call, args, done, lambda: self.executor.on_late(key))
+
+    # Outcomes.
+
+    def _succeed(self, position: int, metadata: Any, duration: float) -> None:
+        operation = self.operations[position]
+        self._state[position] = _DONE
+        self._finished.append(position)
+        self.executor.ledger.succeeded(operation, metadata)
+        self.executor.ledger.place_facts(self.draft.facts.get(position, ()))
+        if self.executor.keeper is not None:
+            self.executor.keeper.record(self.executor.graph.nodes[operation.key])
+        self.executed.append(Executed(operation, None, duration, self._revert))
+
+    def _fail(self, position: int, error: Exception, duration: float) -> None:
+        operation = self.operations[position]
+        self._state[position] = _FAILED
+        wrapped = OperationError(operation.key, operation.kind, error)
+        wrapped.__cause__ = error
+        self.failed[operation.key] = wrapped
+        self.executor.ledger.failed(operation.key, operation.kind, wrapped)
+        self.executed.append(Executed(operation, wrapped, duration, self._revert))
+        if self._stops_at is not None and self._stops_at(operation.key):
+            self.stopped = True
+
+    def skipped(self) -> list[str]:
+        """Return the keys whose operations were not started."""
+        return [op.key for n, op in enumerate(self.operations) if not self._state[n]]
+
+
+_STARTED, _DONE, _FAILED = 1, 2, 3
+
+
+def _call_inline(binding: Binding, operation: Operation, metadata: Any) -> Any:
+    kind = operation.kind
+    if kind == "create":
+        return binding.create(operation.key, operation.new)  # type: ignore[misc]  # planner saw to it
+    if kind == "update":
+        return binding.update(  # type: ignore[misc]  # planner saw to it
+            operation.key, operation.old, operation.new, metadata
+        )
+    return binding.delete(operation.key, operation.old, metadata)
+
+
+def _call_of(
+    binding: Binding, operation: Operation, metadata: Any
+) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    if operation.kind == "create":
+        assert binding.create is not None
+        return binding.create, (operation.key, operation.new)
+    if operation.kind == "update":
+        assert binding.update is not None
+        return binding.update, (operation.key, operation.old, operation.new, metadata)
+    return binding.delete, (operation.key, operation.old, metadata)
+
+
+def _report_overrun(binding: Binding, operation: Operation, duration: float) -> None:
+    logger.warning(
+        "descriptor %s held up the event loop for %.3f s with %s %s; make it async, or blocking",
+        binding.name, duration, operation.kind, operation.key,
+    )  # fmt: skip
+
+
+def _identity(value: Any) -> Any:
+    return value

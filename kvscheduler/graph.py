@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is known: every value as wanted and as it stands, and who depends on whom.
+
+Plain dicts, since they measure fastest; networkx gets a copy when people ask for a graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from .keyindex import KeyIndex, PrefixIndex
+from .model import Derived, DependsOnAny, Origin, RetryPolicy, ValueState
+
+if TYPE_CHECKING:
+    from .registry import Binding
+
+__all__ = ["Graph", "Node", "Spec"]
+
+
+class Spec:
+    """One value under one key, with all that its descriptor says it means.
+
+    Never changed once made: the wanted and the standing side of a node share it when equal.
+    ``needs`` holds the keys of the plain dependencies, the base of a derived value first.
+    """
+
+    __slots__ = ("anyof", "base", "binding", "claims", "derived", "needs", "value")
+
+    def __init__(
+        self,
+        binding: Binding | None,
+        value: Any,
+        base: str | None = None,
+        needs: tuple[str, ...] = (),
+        anyof: tuple[DependsOnAny, ...] = (),
+        derived: tuple[Derived, ...] = (),
+        claims: tuple[str, ...] = (),
+    ) -> None:
+        self.binding = binding
+        self.value = value
+        self.base = base
+        self.needs = needs
+        self.anyof = anyof
+        self.derived = derived
+        self.claims = claims
+
+    @property
+    def is_fact(self) -> bool:
+        """Whether no descriptor serves it, so that it stands whenever its base does."""
+        return self.binding is None and self.base is not None
+
+    @property
+    def is_creatable(self) -> bool:
+        """Whether the engine could ever make it."""
+        return self.binding.writable if self.binding is not None else self.base is not None
+
+
+class Node:
+    """All that is known about one key. Attributes left at their class's default cost nothing.
+
+    ``blocked``: an operation failed; not touched until a retry, a new set or a resync.
+    ``doubt``: a failed operation may have had its effect all the same.
+    ``rejected``: the invalid value that the northbound would like instead, and its base.
+    ``late``: a call outlived its deadline and still runs. ``lost``: the southbound lost it.
+    """
+
+    key: str
+    want: Spec | None = None
+    have: Spec | None = None
+    metadata: Any = None
+    state: ValueState = ValueState.NONEXISTENT
+    error: Exception | None = None
+    origin: Origin = Origin.NORTHBOUND
+    adopted: bool = False
+    blocked: bool = False
+    doubt: Spec | None = None
+    late: bool = False
+    lost: bool = False
+    since: float = 0.0
+    operation: str = ""
+    retry: RetryPolicy | None = None
+    attempt: int = 0
+    retry_at: float | None = None
+    rejected: tuple[Any, str | None] | None = None
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    @property
+    def spec(self) -> Spec | None:
+        """The wanted side, or the standing one where nobody wants it."""
+        return self.want if self.want is not None else self.have
+
+    @property
+    def is_property(self) -> bool:
+        """Whether only the southbound makes it."""
+        return self.want is None and self.origin is not Origin.NORTHBOUND
+
+
+class Graph:
+    """The nodes and their indexes; ``revision`` moves with every change of what is known.
+
+    ``unsettled`` holds the keys that the next planning has to look at besides its own: where
+    wanted and standing differ for a cause that no transaction names (drift, failures).
+    """
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, Node] = {}
+        self.revision = 0
+        self.unsettled: dict[str, None] = {}
+        self.claimants: dict[str, str] = {}
+        self.holders: dict[str, str] = {}
+        self.watching = PrefixIndex()
+        self._dependents: dict[str, dict[str, None]] = {}
+        self._keys: KeyIndex | None = None
+
+    def have(self, key: str) -> Spec | None:
+        """Return what stands under a key."""
+        node = self.nodes.get(key)
+        return None if node is None else node.have
+
+    def dependents(self, key: str) -> Iterable[str]:
+        """Return the keys whose wanted or standing value needs this very key."""
+        return self._dependents.get(key, ())
+
+    def below(self, prefix: str) -> Iterator[str]:
+        """Yield every known key with a prefix, in no particular order."""
+        if self._keys is None:
+            self._keys = KeyIndex(self.nodes)
+        return self._keys.below(prefix)
+
+    def node(self, key: str) -> Node:
+        """Return the node of a key, made where there is none."""
+        node = self.nodes.get(key)
+        if node is None:
+            node = self.nodes[key] = Node(key)
+            if self._keys is not None:
+                self._keys.add(key)
+        return node
+
+    def forget(self, node: Node) -> None:
+        """Drop a node that is neither wanted nor standing."""
+        if self.nodes.pop(node.key, None) is not None and self._keys is not None:
+            self._keys.discard(node.key)
+
+    def set_want(self, node: Node, spec: Spec | None) -> None:
+        """Note what the northbound wants under a key."""
+        old = node.want
+        if old is spec:
+            return
+        self.revision += 1
+        node.want = spec
+        self._reindex(node.key, old, spec, node.have)
+        if old is not None and old.claims:
+            self._drop_claims(self.claimants, node.key, old.claims)
+        if spec is not None and spec.claims:
+            self.claimants.update(dict.fromkeys(spec.claims, node.key))
+
+    def set_have(self, node: Node, spec: Spec | None, metadata: Any) -> None:
+        """Note what stands under a key, and the metadata that the southbound gave it."""
+        old = node.have
+        self.revision += 1
+        node.have = spec
+        if old is not spec:
+            self._reindex(node.key, old, spec, node.want)
+            if old is not None and old.claims:
+                self._drop_claims(self.holders, node.key, old.claims)
+            if spec is not None and spec.claims:
+                self.holders.update(dict.fromkeys(spec.claims, node.key))
+        if metadata is not node.metadata:
+            self._set_metadata(node, spec if spec is not None else old, metadata)
+
+    def _set_metadata(self, node: Node, spec: Spec | None, metadata: Any) -> None:
+        binding = None if spec is None else spec.binding
+        node.metadata = metadata
+        if binding is None:
+            return
+        label = binding.label_of(node.key)
+        if metadata is None:
+            binding.metadata.pop(label, None)
+        else:
+            binding.metadata[label] = metadata
+
+    @staticmethod
+    def _drop_claims(index: dict[str, str], key: str, claims: Iterable[str]) -> None:
+        for claim in claims:
+            if index.get(claim) == key:
+                del index[claim]
+
+    def _reindex(self, key: str, old: Spec | None, new: Spec | None, other: Spec | None) -> None:
+        if new is not None and new is not other:
+            self._add_edges(key, new)
+        if old is not None and old is not other:
+            self._drop_edges(key, old, new, other)
+
+    def _add_edges(self, key: str, spec: Spec) -> None:
+        dependents = self._dependents
+        for need in spec.needs:
+            known = dependents.get(need)
+            if known is None:
+                dependents[need] = {key: None}
+            else:
+                known[key] = None
+        for group in spec.anyof:
+            self.watching.add(group.prefixes, key)
+
+    def _drop_edges(self, key: str, old: Spec, new: Spec | None, other: Spec | None) -> None:
+        kept = [spec for spec in (new, other) if spec is not None]
+        for need in old.needs:
+            if any(need in spec.needs for spec in kept):
+                continue
+            known = self._dependents.get(need)
+            if known is not None:
+                known.pop(key, None)
+                if not known:
+                    del self._dependents[need]
+        if old.anyof:
+            prefixes = {p for group in old.anyof for p in group.prefixes}
+            for spec in kept:
+                prefixes.difference_update(p for group in spec.anyof for p in group.prefixes)
+            self.watching.discard(prefixes, key)

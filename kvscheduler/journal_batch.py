@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one write adds to a journal, as text, and the state that a series of them leads to.
+
+A batch is a JSON object of three objects, applied in this order: ``made`` (outcomes: key to
+``[value, metadata, flags]``, null where it is gone; a null value is the one intended before),
+``wanted`` (key to ``[value, retry]``, null where no longer wanted) and ``intents`` (key to
+value, null where it is the wanted one). Values are what the codec made, byte by character.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+__all__ = ["ADOPTED", "DOUBTFUL", "Batch", "MadeEntry", "Retry", "State", "WantedEntry"]
+
+ADOPTED: Final = 1
+DOUBTFUL: Final = 2
+
+Retry = Mapping[str, Any]
+WantedEntry = tuple[str, Retry | None]
+MadeEntry = tuple[str | None, str | None, int]
+
+_dump = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Batch:
+    """One step of a journal, stored as a whole or not at all."""
+
+    made: Mapping[str, MadeEntry | None] = dataclasses.field(default_factory=dict)
+    wanted: Mapping[str, WantedEntry | None] = dataclasses.field(default_factory=dict)
+    intents: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
+
+    def is_empty(self) -> bool:
+        """Tell whether there is nothing to store."""
+        return not (self.made or self.wanted or self.intents)
+
+    def text(self) -> str:
+        """Return the batch as it stands in the file: ASCII."""
+        return _dump({"made": self.made, "wanted": self.wanted, "intents": self.intents})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class State:
+    """What a journal holds, still encoded."""
+
+    wanted: dict[str, WantedEntry] = dataclasses.field(default_factory=dict)
+    made: dict[str, tuple[str, str | None, int]] = dataclasses.field(default_factory=dict)
+
+    def apply(self, text: str) -> None:
+        """Bring in one batch."""
+        batch: dict[str, dict[str, Any]] = json.loads(text)
+        wanted, made = self.wanted, self.made
+        for key, outcome in batch["made"].items():
+            if outcome is None:
+                made.pop(key, None)
+            else:
+                value, metadata, flags = outcome
+                made[key] = (made[key][0] if value is None else value, metadata, flags)
+        for key, wish in batch["wanted"].items():
+            if wish is None:
+                wanted.pop(key, None)
+            else:
+                wanted[key] = (wish[0], wish[1])
+        for key, intended in batch["intents"].items():
+            value = wanted[key][0] if intended is None else intended
+            _, metadata, flags = made.get(key, (None, None, 0))
+            made[key] = (value, metadata, flags | DOUBTFUL)
+
+    def snapshot(self) -> Batch:
+        """Return the one batch that leads here from nothing."""
+        return Batch(made=self.made, wanted=self.wanted)

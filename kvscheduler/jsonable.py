@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Show any value as plain JSON data: the same data for equal values, in every process."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import importlib
+import math
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import TypeAlias
+
+__all__ = ["Json", "jsonable"]
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+
+MAX_DEPTH = 50
+
+
+def jsonable(value: object, depth: int = MAX_DEPTH) -> Json:
+    """Return the value as JSON data; what JSON does not know becomes its ``repr``.
+
+    Messages are shown in their own JSON form, dataclasses and named tuples by their fields.
+    Nothing raises: a value that cannot even be shown is named by its type.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return _scalar(value)
+    if depth <= 0:
+        return _named(value)
+    if hasattr(value, "DESCRIPTOR") and hasattr(value, "SerializeToString"):
+        return _message(value)
+    return _container(value, depth - 1)
+
+
+def _scalar(value: float | str | None) -> Json:
+    """Return a plain value; an enum member by its name, and what is not a number as text."""
+    if isinstance(value, enum.Enum):
+        return value.name
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    return value
+
+
+def _container(value: object, depth: int) -> Json:
+    """Return what holds other values, or the text of what does not."""
+    fields = _fields(value)
+    if fields is not None:
+        return {name: jsonable(getattr(value, name, None), depth) for name in fields}
+    if isinstance(value, Mapping):
+        pairs = {_name(key): jsonable(item, depth) for key, item in value.items()}
+        return dict(sorted(pairs.items()))
+    if isinstance(value, AbstractSet):
+        # Sets of strings iterate in another order in every process.
+        return sorted((jsonable(item, depth) for item in value), key=repr)
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
+        return [jsonable(item, depth) for item in value]
+    return value.name if isinstance(value, enum.Enum) else _named(value)
+
+
+def _fields(value: object) -> Sequence[str] | None:
+    """Return the names of a dataclass' or named tuple's fields, None for what has none."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return [field.name for field in dataclasses.fields(value) if field.repr]
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return tuple(map(str, value._fields))
+    return None
+
+
+def _message(value: object) -> Json:
+    """Return a protobuf message in its JSON form, sorted since map fields keep no order."""
+    # By name: whoever holds a message has protobuf, and the engine shall not need it.
+    json_format = importlib.import_module("google.protobuf.json_format")
+    try:
+        return _ordered(json_format.MessageToDict(value))
+    except Exception:  # noqa: BLE001 - such as an Any of an unknown type; showing never fails
+        return _named(value)
+
+
+def _ordered(data: object) -> Json:
+    """Return JSON data with sorted keys."""
+    if isinstance(data, dict):
+        return {str(key): _ordered(data[key]) for key in sorted(data)}
+    if isinstance(data, list):
+        return [_ordered(item) for item in data]
+    return data if isinstance(data, bool | int | float | str) else None
+
+
+def _name(key: object) -> str:
+    """Return a mapping's key as text."""
+    return key if isinstance(key, str) else _named(key)
+
+
+def _named(value: object) -> str:
+    """Return the ``repr``, or the type where that would show an address or fails."""
+    kind = type(value)
+    nameless = f"<{kind.__module__}.{kind.__qualname__}>"
+    if kind.__repr__ is object.__repr__:
+        return nameless
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 - a value that cannot show itself must not stop a plan
+        return nameless

@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keeping the books: what plans and operations change in what is known."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .graph import Graph, Node, Spec
+from .model import Origin, RetryPolicy, ValueState
+from .plan import Operation
+from .planner import Draft
+from .planner.meaning import specify
+from .registry import Binding
+
+__all__ = ["Ledger", "Memory", "state_of"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Memory:
+    """What a node was before a transaction, to return to when it is reverted."""
+
+    want: Spec | None
+    have: Spec | None
+    rejected: tuple[Any, str | None] | None
+    retry: RetryPolicy | None
+    blocked: bool
+    attempt: int
+    error: Exception | None
+    adopted: bool
+    operation: str
+    doubt: Spec | None
+
+
+def state_of(graph: Graph, node: Node) -> ValueState:
+    """Return where a value stands."""
+    if node.blocked or node.late:
+        return ValueState.FAILED if node.retry_at is None else ValueState.RETRYING
+    if node.rejected is not None:
+        return ValueState.INVALID
+    if node.want is None:
+        return _state_of_unwanted(node)
+    if node.have is None:
+        if not node.want.is_creatable:
+            return ValueState.UNIMPLEMENTED
+        return ValueState.MISSING if node.lost else ValueState.PENDING
+    if node.have is node.want or node.key in graph.unsettled:
+        return ValueState.CONFIGURED
+    return ValueState.PENDING
+
+
+def _state_of_unwanted(node: Node) -> ValueState:
+    if node.have is None:
+        return ValueState.REMOVED if node.operation == "delete" else ValueState.NONEXISTENT
+    if node.origin is not Origin.NORTHBOUND:
+        return ValueState.OBTAINED
+    return ValueState.PENDING if node.operation else ValueState.DISCOVERED
+
+
+class Ledger:
+    """Applies drafts, outcomes and observations to the graph.
+
+    ``touched`` collects the keys whose status may have changed since it was last cleared.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.touched: dict[str, None] = {}
+
+    # A draft is taken on.
+
+    def remember(self, draft: Draft) -> dict[str, Memory | None]:
+        """Return what is known of all that a draft may change, None for unknown keys."""
+        keys = dict.fromkeys(draft.seeds)
+        keys.update(dict.fromkeys(draft.rejected))
+        keys.update(dict.fromkeys(operation.key for operation in draft.operations))
+        for facts in draft.facts.values():
+            keys.update(dict.fromkeys(key for key, _ in facts))
+        return {key: self._memory(self.graph.nodes.get(key)) for key in keys}
+
+    @staticmethod
+    def _memory(node: Node | None) -> Memory | None:
+        if node is None:
+            return None
+        return Memory(
+            node.want, node.have, node.rejected, node.retry, node.blocked, node.attempt,
+            node.error, node.adopted, node.operation, node.doubt,
+        )  # fmt: skip
+
+    def take_on(self, draft: Draft) -> None:
+        """Note what a draft wants; the operations follow one by one."""
+        graph, touched = self.graph, self.touched
+        graph.unsettled.clear()
+        for key in draft.unblocked:
+            self.unblock(key)
+        for key, spec in draft.wants.items():
+            node = graph.node(key)
+            touched[key] = None
+            if spec is not None and node.have is not None and node.is_property:
+                node.adopted = True
+            graph.set_want(node, spec)
+            if node.rejected is not None:
+                node.rejected = node.error = None
+        for key, (value, base, error) in draft.rejected.items():
+            node = graph.node(key)
+            node.rejected, node.error = (value, base), error
+            graph.revision += 1
+            touched[key] = None
+        for key in draft.released:
+            graph.nodes[key].adopted = False
+        for key in draft.absorbed:
+            node = graph.nodes[key]
+            touched[key] = None
+            graph.set_have(node, node.want, node.metadata)
+        touched.update(dict.fromkeys(draft.seeds))
+        self.place_facts(draft.facts.get(-1, ()))
+
+    def unblock(self, key: str) -> None:
+        """Have a failed key tried again."""
+        node = self.graph.nodes.get(key)
+        if node is None:
+            return
+        if node.blocked:
+            self.graph.revision += 1
+            self.touched[key] = None
+        node.blocked = False
+        node.attempt = 0
+        node.retry_at = None
+        if node.rejected is None:
+            node.error = None
+
+    # Outcomes of operations.
+
+    def succeeded(self, operation: Operation, metadata: Any) -> None:
+        """Note that an operation did what it should."""
+        graph, key = self.graph, operation.key
+        node = graph.nodes[key]
+        self.touched[key] = None
+        node.operation = operation.kind
+        node.doubt = None
+        if node.lost:
+            node.lost = False
+        if operation.kind == "delete":
+            graph.set_have(node, None, None)
+            return
+        if operation.kind == "update":
+            if metadata is None:
+                metadata = node.metadata
+        else:
+            node.origin = Origin.NORTHBOUND
+        graph.set_have(node, node.want, metadata)
+
+    def place_facts(self, facts: Iterable[tuple[str, Spec | None]]) -> None:
+        """Note that facts have come, or gone, with their base."""
+        for key, spec in facts:
+            node = self.graph.node(key)
+            self.touched[key] = None
+            self.graph.set_have(node, spec, None)
+
+    def failed(self, key: str, kind: str, error: Exception) -> None:
+        """Note that an operation failed: the key is not touched until it is unblocked."""
+        graph = self.graph
+        node = graph.node(key)
+        self.touched[key] = None
+        graph.revision += 1
+        node.operation = kind or node.operation
+        node.blocked = True
+        node.error = error
+        if kind == "create":
+            node.doubt = node.want
+        graph.unsettled[key] = None
+
+    # Observations.
+
+    def observe(
+        self, key: str, binding: Binding | None, value: Any, metadata: Any, origin: Origin
+    ) -> None:
+        """Note that a value stands in the southbound; equal to what is known changes nothing."""
+        graph = self.graph
+        node = graph.node(key)
+        have = node.have
+        if have is not None and _equal(have.value, value):
+            if metadata is not None and metadata != node.metadata:
+                graph.set_have(node, have, metadata)
+            return
+        self.touched[key] = None
+        if have is None:
+            self._first_seen(node, origin)
+        want = node.want
+        if want is not None and _equal(want.value, value):
+            spec = want
+        else:
+            base = want.base if want is not None else (have.base if have is not None else None)
+            spec = _seen_spec(binding, key, value, base, plain=node.is_property)
+        graph.set_have(node, spec, metadata if metadata is not None else node.metadata)
+        node.doubt = None
+        node.lost = False
+        self._unsettle(node)
+        self._observe_derived(node, have)
+
+    def _first_seen(self, node: Node, origin: Origin) -> None:
+        ours = origin is Origin.NORTHBOUND or (
+            origin is Origin.UNKNOWN and (node.doubt is not None or node.lost)
+        )
+        node.origin = Origin.NORTHBOUND if ours else Origin.SOUTHBOUND
+        node.adopted = not ours and node.want is not None
+
+    def _observe_derived(self, node: Node, before: Spec | None) -> None:
+        """Have the derived values of a property come and go with it."""
+        spec = node.have
+        kept = {d.key for d in spec.derived} if spec is not None and node.is_property else set()
+        for derived in before.derived if before is not None else ():
+            if derived.key not in kept:
+                self._lose_follower(derived.key, node.key)
+        if spec is None or not node.is_property:
+            return
+        for derived in spec.derived:
+            follower = self.graph.node(derived.key)
+            if follower.want is None and (follower.have is None or follower.is_property):
+                follower.origin = Origin.SOUTHBOUND
+                self.touched[derived.key] = None
+                self.graph.set_have(follower, Spec(None, derived.value, node.key), None)
+                self._unsettle(follower)
+
+    def _lose_follower(self, key: str, base: str) -> None:
+        """Drop a fact, or a property's derived value, whose base has gone."""
+        node = self.graph.nodes.get(key)
+        if node is None or node.have is None or node.have.base != base:
+            return
+        if node.have.is_fact or node.is_property:
+            self._set_lost(node)
+
+    def lose(self, key: str) -> None:
+        """Note that a value stands no longer, though no operation took it away."""
+        node = self.graph.nodes.get(key)
+        if node is None or (node.have is None and node.doubt is None):
+            return
+        have = node.have
+        node.doubt = None
+        if have is None:
+            self.touched[key] = None
+            self.graph.revision += 1
+            return
+        self._set_lost(node)
+        for derived in have.derived:
+            self._lose_follower(derived.key, key)
+
+    def _set_lost(self, node: Node) -> None:
+        node.lost = node.want is not None
+        node.adopted = False
+        node.origin = Origin.NORTHBOUND
+        self.touched[node.key] = None
+        self.graph.set_have(node, None, None)
+        self._unsettle(node)
+
+    def _unsettle(self, node: Node) -> None:
+        """Have the next planning look at a key that moved by itself, and at who needs it."""
+        unsettled, key = self.graph.unsettled, node.key
+        if node.want is not None:
+            unsettled[key] = None
+        unsettled.update(dict.fromkeys(self.graph.dependents(key)))
+        unsettled.update(dict.fromkeys(self.graph.watching.of(key)))
+
+    # Closing the books of one transaction.
+
+    def publish(self, now: float) -> list[str]:
+        """Settle the states of the touched keys; return those that have changed, or are new."""
+        graph = self.graph
+        changed = []
+        for key in self.touched:
+            node = graph.nodes.get(key)
+            if node is None:
+                continue
+            state = state_of(graph, node)
+            if state is not node.state:
+                node.state = state
+                node.since = now
+            changed.append(key)
+            if state is ValueState.REMOVED or state is ValueState.NONEXISTENT:
+                graph.forget(node)
+        self.touched = {}
+        return changed
+
+    def restore(self, memories: Mapping[str, Memory | None]) -> None:
+        """Bring back states that a reverted transaction had changed, where the values are back."""
+        for key, memory in memories.items():
+            node = self.graph.nodes.get(key)
+            if node is None or memory is None or node.blocked or node.late:
+                continue
+            node.rejected, node.retry = memory.rejected, memory.retry
+            node.blocked, node.attempt, node.error = memory.blocked, memory.attempt, memory.error
+            node.operation = memory.operation
+            self.touched[key] = None
+
+
+def _seen_spec(
+    binding: Binding | None, key: str, value: Any, base: str | None, *, plain: bool
+) -> Spec:
+    """Return the meaning of a value as found; an unreadable one means nothing but itself."""
+    try:
+        spec = specify(binding, key, value, base)
+    except Exception:  # noqa: BLE001 - what stands may be invalid by our own rules
+        return Spec(binding, value, base, () if base is None else (base,))
+    if plain:
+        return Spec(binding, value, base, (), (), spec.derived, ())
+    return spec
+
+
+def _equal(old: Any, new: Any) -> bool:
+    try:
+        return old is new or bool(old == new)
+    except Exception:  # noqa: BLE001 - a value's own __eq__ may raise anything
+        return False

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a transaction will do, and what it did: operations, plans and results for people."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .errors import TransactionError
+
+if TYPE_CHECKING:
+    import networkx
+
+__all__ = ["Executed", "Operation", "Plan", "TransactionResult"]
+
+
+class Operation(NamedTuple):
+    """One call to the southbound; ``recreate`` marks both halves of a delete and create.
+
+    ``old`` is the value that stands, ``new`` the one that will; None where there is none.
+    """
+
+    kind: str
+    key: str
+    base: str | None
+    descriptor: str
+    old: Any
+    new: Any
+    reason: str
+    recreate: bool = False
+
+
+class Executed(NamedTuple):
+    """An operation as it went; ``revert`` marks those that undid others."""
+
+    operation: Operation
+    error: Exception | None
+    duration_s: float
+    revert: bool = False
+
+
+class Plan:
+    """Operations in an order in which they can run, and what each has to wait for.
+
+    ``edges[n]`` holds the positions of the operations that must be done before number n.
+    ``pending`` and ``invalid`` say what the change wants and will not get, and why.
+    ``revision`` is that of the state it was made against.
+    """
+
+    __slots__ = ("_graph", "edges", "invalid", "operations", "pending", "revision")
+
+    def __init__(
+        self,
+        operations: Sequence[Operation] = (),
+        edges: Sequence[tuple[int, ...]] = (),
+        pending: Mapping[str, str] | None = None,
+        invalid: Mapping[str, str] | None = None,
+        revision: int = 0,
+    ) -> None:
+        self.operations: tuple[Operation, ...] = tuple(operations)
+        self.edges: tuple[tuple[int, ...], ...] = tuple(edges)
+        self.pending: Mapping[str, str] = MappingProxyType(dict(pending or {}))
+        self.invalid: Mapping[str, str] = MappingProxyType(dict(invalid or {}))
+        self.revision = revision
+        self._graph: networkx.DiGraph[int] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.operations
+
+    @property
+    def graph(self) -> networkx.DiGraph[int]:
+        """The plan as a directed graph: from what must be done first to what follows.
+
+        Nodes are positions in ``operations`` and carry the attribute ``operation``.
+        """
+        if self._graph is None:
+            import networkx  # noqa: PLC0415 - costs 200 ms, and only people ask for it
+
+            graph: networkx.DiGraph[int] = networkx.DiGraph()
+            for position, operation in enumerate(self.operations):
+                graph.add_node(position, operation=operation)
+                graph.add_edges_from((before, position) for before in self.edges[position])
+            self._graph = graph
+        return self._graph
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON, with a ``format_version``."""
+        from . import render  # noqa: PLC0415 - only people ask for it
+
+        return render.to_dict(self)
+
+    def render(self, color: bool = False) -> str:
+        """Return the plan as text for people."""
+        from . import render  # noqa: PLC0415 - only people ask for it
+
+        return render.text(self, color=color)
+
+    def to_dot(self) -> str:
+        """Return the plan's graph in graphviz's language."""
+        from . import render  # noqa: PLC0415 - only people ask for it
+
+        return render.dot(self)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Plan: {len(self.operations)} operations, {len(self.pending)} pending,"
+            f" {len(self.invalid)} invalid, revision {self.revision}>"
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionResult:
+    """How a transaction ended; the record that the history keeps.
+
+    ``errors`` maps keys to what went wrong on them. ``kind`` is "transaction", "resync",
+    "notification", "retry" or "registration"; ``started`` is in wall clock seconds.
+    """
+
+    number: int
+    kind: str
+    errors: Mapping[str, Exception]
+    operations: tuple[Executed, ...]
+    plan: Plan
+    description: str = ""
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    started: float = 0.0
+    duration_s: float = 0.0
+    reverted: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing went wrong."""
+        return not self.errors
+
+    def check(self) -> TransactionResult:
+        """Return itself, or raise ``TransactionError`` where something went wrong."""
+        if self.errors:
+            raise TransactionError(self.number, self.errors)
+        return self

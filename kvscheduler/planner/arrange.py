@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An order for the operations, opening rings by as few recreates as will do."""
+
+from __future__ import annotations
+
+from .order import Network, Order, find_order, with_order
+from .rings import rings
+from .steps import Steps
+from .wiring import wire
+
+__all__ = ["arrange"]
+
+_PRUNED = 32
+
+
+def arrange(steps: Steps) -> tuple[list[int], list[list[int]]]:
+    """Build the operations and return an order for them, and what each waits for.
+
+    Where an order does not exist, the smallest key in each ring is recreated, again and again;
+    then every recreate that turns out to be superfluous is taken back, the largest key first.
+    """
+    extra: dict[str, str] = {}
+    grouped = bool(steps.closure.rings)
+    while True:
+        network, order, cut_off = _attempt(steps, extra, grouped)
+        if not order.stuck and not cut_off:
+            break
+        if not grouped:
+            grouped = True
+            continue
+        picks = cut_off or _openers(steps, network, order.stuck)
+        if not picks:
+            raise AssertionError(f"no order for {[steps.operations[n] for n in order.stuck]}")
+        extra.update(picks)
+    if 1 < len(extra) <= _PRUNED:
+        extra = _spared(steps, extra)
+        network, order, _ = _attempt(steps, extra, grouped)
+    return list(order.numbers), with_order(network, order.numbers)
+
+
+def _attempt(
+    steps: Steps, extra: dict[str, str], grouped: bool
+) -> tuple[Network, Order, dict[str, str]]:
+    steps.build(extra)
+    network = wire(steps, grouped or steps.is_joined())
+    why = "its support disappears in between"
+    cut_off = {choice.owner: why for choice in network.choices if not choice.edges}
+    if cut_off:
+        return network, Order(()), cut_off
+    return network, find_order(network), cut_off
+
+
+def _spared(steps: Steps, extra: dict[str, str]) -> dict[str, str]:
+    changed = True
+    while changed:
+        changed = False
+        for key in sorted(extra, reverse=True):
+            fewer = {other: why for other, why in extra.items() if other != key}
+            _, order, cut_off = _attempt(steps, fewer, grouped=True)
+            if not order.stuck and not cut_off:
+                extra, changed = fewer, True
+    return extra
+
+
+def _openers(steps: Steps, network: Network, stuck: frozenset[int]) -> dict[str, str]:
+    """Return for each ring of operations the smallest key whose recreate opens it."""
+    after: dict[int, list[int]] = {number: [] for number in stuck}
+    for number in stuck:
+        for first in network.before[number]:
+            if first in stuck:
+                after[first].append(number)
+    for choice in network.choices:
+        for first, then in choice.edges:
+            if first in stuck and then in stuck:
+                after[first].append(then)
+    found: dict[str, str] = {}
+    for ring in rings(sorted(stuck), after.__getitem__):
+        keys = _recreatable(steps, network, set(ring))
+        if keys:
+            found[min(keys)] = "only this opens a ring of operations"
+    return found
+
+
+def _recreatable(steps: Steps, network: Network, ring: set[int]) -> set[str]:
+    keys = {key for key, number in steps.changed.items() if number in ring}
+    for (first, then), owner in network.owners.items():
+        if first in ring and then in ring:
+            keys.add(owner)
+    for choice in network.choices:
+        if any(first in ring and then in ring for first, then in choice.edges):
+            keys.add(choice.owner)
+    keys = {key for key in keys if key not in steps.recreated and steps.is_standing(key)}
+    own = {key for key in keys if not steps.nodes[key].adopted}
+    return own or keys

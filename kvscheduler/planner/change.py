@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the planner is asked, and what it answers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from ..graph import Spec
+from ..plan import Operation
+
+__all__ = ["Change", "Draft"]
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Change:
+    """A wanted change.
+
+    ``replace``: what is not in ``values`` is wanted no longer. ``rebind``: descriptors have
+    come, look up every key anew. ``unblock``: failed keys to try again, None for all of them.
+    ``purge``: remove what the northbound once made and nobody wants. ``lenient``: refuse the
+    later of two excluding values instead of the change.
+    """
+
+    values: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    deletes: tuple[str, ...] = ()
+    replace: bool = False
+    rebind: bool = False
+    unblock: tuple[str, ...] | None = ()
+    purge: bool = False
+    lenient: bool = False
+
+
+@dataclasses.dataclass(slots=True)
+class Draft:
+    """What a change comes to: operations with their order, and what to note when they are done.
+
+    ``wants`` are the changed wishes, ``rejected`` the invalid ones as (value, base, error).
+    ``absorbed`` keys stand already as they are wanted; those in ``released`` are handed back to
+    whoever made them. ``facts`` maps an operation's number to the facts that come (spec) or go
+    (None) with it; number -1 stands for at once. ``waiting`` says of each wanted key that was
+    looked at and is left out, why; ``refused`` of changes that others' values do not allow.
+    """
+
+    wants: dict[str, Spec | None]
+    rejected: dict[str, tuple[Any, str | None, Exception]]
+    unblocked: dict[str, None]
+    operations: list[Operation]
+    edges: list[tuple[int, ...]]
+    absorbed: list[str]
+    released: list[str]
+    facts: dict[int, list[tuple[str, Spec | None]]]
+    waiting: dict[str, str]
+    refused: dict[str, str]
+    seeds: tuple[str, ...]

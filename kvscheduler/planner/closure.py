@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Law 1: the largest set of wanted values that is closed under its dependencies.
+
+Grown from what the change touches, then pruned, so that the cost is that of the change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..graph import Node, Spec
+from ..keyindex import PrefixIndex
+from .grounding import Grounding
+from .outlook import Outlook
+from .wants import Wants
+
+__all__ = ["Closure", "close"]
+
+
+def close(
+    wants: Wants, seeds: tuple[str, ...], held: dict[str, str], denied: dict[str, str]
+) -> Closure:
+    """Return what will stand once the change is through; adds to what is held and denied."""
+    while True:
+        closure = Closure(Outlook(wants, held, denied), seeds)
+        closure.run()
+        if not closure.find_conflicts():
+            return closure
+
+
+class Closure:
+    """One attempt at the closure, given the keys that are held and denied.
+
+    ``released`` holds adopted values that are wanted no longer.
+    """
+
+    def __init__(self, outlook: Outlook, seeds: tuple[str, ...]) -> None:
+        self.outlook = outlook
+        self.wants = outlook.wants
+        self.graph = outlook.graph
+        self.nodes = outlook.nodes
+        self.seeds = seeds
+        self.released: list[str] = []
+        self.staying: dict[str, Spec] = {}
+        self.waiting: dict[str, int] = {}
+        self._waiters: dict[str, list[str]] = {}
+        self.suspects: dict[str, None] = {}
+        self.rings: dict[str, None] = {}
+        self._watching = PrefixIndex()
+        self._new_dependents: dict[str, list[str]] | None = None
+        self._new_watching = PrefixIndex()
+        self._fallen: list[str] = []
+
+    def run(self) -> None:
+        """Work out what will stand."""
+        for key in self.seeds:
+            self._sort_in(key)
+        self._grow(key for key in self.seeds if key not in self.waiting)
+        while self._grow_rings():
+            pass
+        self._prune()
+        self._ground()
+
+    def _sort_in(self, key: str) -> None:
+        node = self.nodes.get(key)
+        if node is None or (node.have is None and node.doubt is None):
+            return
+        want = self.wants.spec(key)
+        if want is not None:
+            if node.have is not None and not self.outlook.is_stuck(node):
+                self.staying[key] = want
+        elif self.outlook.is_exempt(node):
+            if node.want is not None or key in self.wants.specs:
+                self.released.append(key)
+        elif not self.outlook.is_stuck(node):
+            self.outlook.removed[key] = None
+
+    # Growing: what the change makes possible.
+
+    def _grow(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            if key not in self.outlook.added:
+                self._visit(key)
+
+    def _candidate(self, key: str) -> Spec | None:
+        want = self.wants.spec(key)
+        if want is None or not want.is_creatable or key in self.outlook.denied:
+            return None
+        node = self.nodes.get(key)
+        if node is not None and (node.have is not None or self.outlook.is_frozen(node)):
+            return None
+        if want.base is not None:
+            base = self.nodes.get(want.base)
+            if base is not None and base.have is not None and self._is_behind(base):
+                return None
+        return want
+
+    def _is_behind(self, base: Node) -> bool:
+        return self.outlook.is_stuck(base) and base.have is not self.wants.spec(base.key)
+
+    def _visit(self, key: str) -> None:
+        stack = [key]
+        while stack:
+            key = stack.pop()
+            if key in self.outlook.added or key in self.waiting:
+                continue
+            spec = self._candidate(key)
+            if spec is None:
+                continue
+            missing = [need for need in spec.needs if not self.outlook.stands(need)]
+            if missing:
+                self._wait(key, spec, missing)
+            elif spec.anyof and not self._is_met(key, spec):
+                self._wait(key, spec, missing)
+            else:
+                self.outlook.add(key, spec)
+                self._wake(key, stack)
+
+    def _wait(self, key: str, spec: Spec, missing: list[str]) -> None:
+        self.waiting[key] = len(missing)
+        for need in missing:
+            self._waiters.setdefault(need, []).append(key)
+        for group in spec.anyof:
+            self._watching.add(group.prefixes, key)
+
+    def _is_met(self, key: str, spec: Spec) -> bool:
+        return all(self.outlook.is_met(group, key) for group in spec.anyof)
+
+    def _wake(self, key: str, stack: list[str]) -> None:
+        """Look again at what waited for a key that will stand now."""
+        for waiter in self._waiters.get(key, ()):
+            left = self.waiting.get(waiter)
+            if left is None:
+                continue
+            self.waiting[waiter] = left - 1
+            if left == 1:
+                del self.waiting[waiter]
+                stack.append(waiter)
+        known = self.graph.dependents(key)
+        if known:
+            stack.extend(d for d in sorted(known, reverse=True) if d not in self.waiting)
+        if self.graph.watching or self._watching:
+            watchers = {*self.graph.watching.of(key), *self._watching.of(key)}
+            for watcher in sorted(watchers, reverse=True):
+                if self.waiting.get(watcher, 0) == 0:
+                    self.waiting.pop(watcher, None)
+                    stack.append(watcher)
+
+    def _grow_rings(self) -> bool:
+        """Add what can only stand together; tell whether anything was added."""
+        region: dict[str, Spec] = {}
+        stack = [key for key in self.waiting if self._may_close_ring(key)]
+        while stack:
+            key = stack.pop()
+            spec = None if key in region else self._candidate(key)
+            if spec is None:
+                continue
+            region[key] = spec
+            stack.extend(need for need in spec.needs if not self.outlook.stands(need))
+        for key in _closed(region, self.outlook):
+            self.waiting.pop(key, None)
+            self.outlook.add(key, region[key])
+        ring = [key for key in region if key in self.outlook.added]
+        self.rings.update(dict.fromkeys(ring))
+        stack = []
+        for key in ring:
+            self._wake(key, stack)
+        for key in stack:
+            self._visit(key)
+        return bool(ring)
+
+    def _may_close_ring(self, key: str) -> bool:
+        spec = self.wants.spec(key)
+        if spec is None or not self.waiting[key]:
+            return False
+        needed = self._waiters.get(key) or any(
+            (node := self.nodes.get(d)) is not None and node.have is None
+            for d in self.graph.dependents(key)
+        )
+        return bool(needed)
+
+    # Pruning: what falls with what goes.
+
+    def _prune(self) -> None:
+        self._fallen = list(self.outlook.removed)
+        for key, want in self.staying.items():
+            node = self.nodes[key]
+            if not self.outlook.is_exempt(node) and not self.outlook.is_ready(key, want):
+                self._fall(key)
+        self._cascade()
+
+    def _fall(self, key: str) -> None:
+        if key in self.outlook.removed:
+            return
+        self.outlook.drop(key)
+        self._fallen.append(key)
+
+    def _cascade(self) -> None:
+        while self._fallen:
+            key = self._fallen.pop()
+            for dependent in self._all_dependents(key):
+                spec = self._bound_final(dependent)
+                if spec is not None and key in spec.needs:
+                    self._fall(dependent)
+            if self._has_anyof():
+                self._cascade_anyof(key)
+
+    def _cascade_anyof(self, key: str) -> None:
+        for watcher in self._all_watchers(key):
+            spec = self._bound_final(watcher)
+            if spec is None:
+                continue
+            if self._is_met(watcher, spec):
+                self.suspects[watcher] = None
+            else:
+                self._fall(watcher)
+
+    def _bound_final(self, key: str) -> Spec | None:
+        """Return what will stand under a key, None where it is beyond dependencies."""
+        node = self.nodes.get(key)
+        if node is not None and node.have is not None:
+            if self.outlook.is_exempt(node) or self.outlook.is_stuck(node):
+                return None
+        return self.outlook.final(key)
+
+    def _has_anyof(self) -> bool:
+        self._index_new()
+        return bool(self.graph.watching or self._new_watching)
+
+    def _all_dependents(self, key: str) -> list[str]:
+        return [*self.graph.dependents(key), *self._index_new().get(key, ())]
+
+    def _all_watchers(self, key: str) -> list[str]:
+        self._index_new()
+        return [*self.graph.watching.of(key), *self._new_watching.of(key)]
+
+    def _index_new(self) -> dict[str, list[str]]:
+        """Return who will depend on what by the changed wishes; only needed where things fall."""
+        index = self._new_dependents
+        if index is None:
+            index = self._new_dependents = {}
+            for key, spec in self.wants.specs.items():
+                if spec is None:
+                    continue
+                for need in spec.needs:
+                    index.setdefault(need, []).append(key)
+                for group in spec.anyof:
+                    self._new_watching.add(group.prefixes, key)
+        return index
+
+    def _ground(self) -> None:
+        """Let fall what any-of dependencies hold up only in a circle."""
+        suspects = dict(self.suspects)
+        for key, want in self.staying.items():
+            have = self.nodes[key].have
+            if have is None or key in self.outlook.removed:
+                continue
+            if have.needs != want.needs or have.anyof != want.anyof:
+                suspects[key] = None
+        if not suspects or not self._has_anyof():
+            return
+        grounding = Grounding(self.outlook, self._all_dependents, self._all_watchers)
+        for key in grounding.ungrounded(suspects):
+            self._fall(key)
+        self._cascade()
+
+    # Conflicts: what must not be touched holds up what it needs and what it claims.
+
+    def find_conflicts(self) -> bool:
+        """Note newly held and denied keys; tell whether there were any."""
+        before = len(self.outlook.held) + len(self.outlook.denied)
+        for key in self.outlook.removed:
+            self._hold_needed(key)
+        for key, spec in (*self.outlook.added.items(), *self.staying.items()):
+            if spec.claims and key not in self.outlook.removed:
+                self._deny_claimed(key, spec)
+        return len(self.outlook.held) + len(self.outlook.denied) > before
+
+    def _hold_needed(self, key: str) -> None:
+        for dependent in self.graph.dependents(key):
+            node = self.nodes[dependent]
+            if node.have is None or dependent in self.outlook.removed:
+                continue
+            if key in node.have.needs and self.outlook.is_stuck(node) and not node.adopted:
+                self.hold(key, f"{dependent} still stands and needs it")
+        for watcher in self.graph.watching.of(key):
+            node = self.nodes[watcher]
+            if node.have is None or watcher in self.outlook.removed:
+                continue
+            if self.outlook.is_stuck(node) and not self._is_met(watcher, node.have):
+                self.hold(key, f"{watcher} still stands and needs it")
+
+    def hold(self, key: str, why: str) -> None:
+        """Keep what stands under a key, and what that needs."""
+        stack = [(key, why)]
+        while stack:
+            key, why = stack.pop()
+            node = self.nodes.get(key)
+            if node is None or node.have is None or key in self.outlook.held:
+                continue
+            self.outlook.held[key] = why
+            reason = f"{key} still stands and needs it"
+            stack.extend((need, reason) for need in node.have.needs if need in self.outlook.removed)
+
+    def _deny_claimed(self, key: str, spec: Spec) -> None:
+        for claim in spec.claims:
+            holder = self.graph.holders.get(claim)
+            if holder is None or holder == key:
+                continue
+            stays = self.outlook.final(holder)
+            if stays is None or claim not in stays.claims:
+                continue
+            why = f"{holder} still holds {claim}"
+            if key in self.staying:
+                self.outlook.held.setdefault(key, why)
+            else:
+                self.outlook.denied.setdefault(key, why)
+
+
+def _closed(region: dict[str, Spec], outlook: Outlook) -> list[str]:
+    """Return the largest part of a region that stands on itself and on what stands."""
+    needing: dict[str, list[str]] = {}
+    out: list[str] = []
+    for key, spec in region.items():
+        fits = all(outlook.is_met(group, key) for group in spec.anyof)
+        for need in spec.needs:
+            if need in region:
+                needing.setdefault(need, []).append(key)
+            elif not outlook.stands(need):
+                fits = False
+        if not fits:
+            out.append(key)
+    gone = set(out)
+    while out:
+        for key in needing.get(out.pop(), ()):
+            if key not in gone:
+                gone.add(key)
+                out.append(key)
+    return [key for key in region if key not in gone]

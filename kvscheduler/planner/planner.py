@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The planner: known state and wanted change in, operations and their order out."""
+
+from __future__ import annotations
+
+from ..graph import Graph, Spec
+from ..model import Origin
+from ..plan import Operation
+from ..registry import Registry
+from .arrange import arrange
+from .change import Change, Draft
+from .choices import choices_for
+from .closure import Closure, close
+from .explain import Explanation
+from .steps import Steps
+from .wants import Wants, resolve
+
+__all__ = ["draft"]
+
+
+def draft(graph: Graph, registry: Registry, change: Change) -> Draft:
+    """Plan a change against what is known; touches neither.
+
+    Raises ``ClaimConflict`` where two wanted values exclude each other, unless the change is
+    lenient. Costs as much as the change touches.
+    """
+    wants = resolve(graph, registry, change)
+    seeds = _seeds(graph, wants, change)
+    held: dict[str, str] = {}
+    denied: dict[str, str] = {}
+    refused: dict[str, str] = {}
+    while True:
+        closure = close(wants, seeds, held, denied)
+        steps = Steps(closure)
+        refused.update(steps.refused)
+        operations, edges = _ordered(steps)
+        stuck = {**steps.refused, **steps.stuck_recreates, **_adopted_recreates(steps)}
+        fresh = {key: why for key, why in stuck.items() if key not in held}
+        if not fresh:
+            break
+        for key, why in fresh.items():
+            closure.hold(key, why)
+        refused.update(_adopted_recreates(steps))
+    return Draft(
+        wants=wants.specs,
+        rejected=wants.rejected,
+        unblocked=wants.unblocked,
+        operations=operations,
+        edges=edges,
+        absorbed=[key for key in steps.absorbed if key not in steps.recreated],
+        released=closure.released,
+        facts=steps.facts,
+        waiting=_waiting(closure, refused),
+        refused=refused,
+        seeds=seeds,
+    )
+
+
+def _seeds(graph: Graph, wants: Wants, change: Change) -> tuple[str, ...]:
+    seeds = dict.fromkeys(wants.specs)
+    seeds.update(dict.fromkeys(sorted(wants.unblocked)))
+    seeds.update(dict.fromkeys(sorted(graph.unsettled)))
+    if change.purge:
+        leftovers = (
+            key
+            for key, node in graph.nodes.items()
+            if node.want is None and node.have is not None and node.origin is Origin.NORTHBOUND
+        )
+        seeds.update(dict.fromkeys(sorted(leftovers)))
+    return tuple(seeds)
+
+
+def _ordered(steps: Steps) -> tuple[list[Operation], list[tuple[int, ...]]]:
+    if _only_creates(steps):
+        steps.build_creates()
+        return steps.operations, _create_edges(steps)
+    numbers, before = arrange(steps)
+    return _permuted(steps, numbers, before)
+
+
+def _only_creates(steps: Steps) -> bool:
+    closure = steps.closure
+    return not (
+        closure.rings
+        or closure.outlook.removed
+        or steps.updated
+        or steps.demanded
+        or steps.absorbed
+        or any(spec.claims for spec in closure.outlook.added.values())
+    )
+
+
+def _create_edges(steps: Steps) -> list[tuple[int, ...]]:
+    """Return what each creation waits for; the order in which they were found is one already."""
+    made, added = steps.made, steps.outlook.added
+    edges: list[tuple[int, ...]] = []
+    with_anyof = False
+    for operation in steps.operations:
+        spec = added[operation.key]
+        with_anyof = with_anyof or bool(spec.anyof)
+        edges.append(tuple([made[need] for need in spec.needs if need in made]))
+    if with_anyof:
+        for choice in choices_for(steps):
+            first, then = min(choice.edges)
+            edges[then] = (*edges[then], first)
+    return edges
+
+
+def _permuted(
+    steps: Steps, numbers: list[int], before: list[list[int]]
+) -> tuple[list[Operation], list[tuple[int, ...]]]:
+    """Renumber by the order found, gates replaced by what they wait for."""
+    count = len(steps.operations)
+    real = [number for number in numbers if number < count]
+    place = {number: position for position, number in enumerate(real)}
+    through: dict[int, set[int]] = {}
+    edges: dict[int, tuple[int, ...]] = {}
+    for number in numbers:
+        positions: set[int] = set()
+        for first in before[number]:
+            if first < count:
+                positions.add(place[first])
+            else:
+                positions |= through[first]
+        if number < count:
+            edges[place[number]] = tuple(sorted(positions))
+        else:
+            through[number] = positions
+    steps.facts = {place.get(number, -1): facts for number, facts in steps.facts.items()}
+    operations = [steps.operations[number] for number in real]
+    return operations, [edges[position] for position in range(len(real))]
+
+
+def _adopted_recreates(steps: Steps) -> dict[str, str]:
+    why = "the change needs a recreate, but others made the value: it is left as it is"
+    return {key: why for key in steps.recreated if steps.nodes[key].adopted}
+
+
+def _waiting(closure: Closure, refused: dict[str, str]) -> dict[str, str]:
+    outlook = closure.outlook
+    keys = dict.fromkeys(closure.seeds)
+    for more in (closure.waiting, outlook.removed, outlook.held, outlook.denied):
+        keys.update(dict.fromkeys(more))
+    explanation = Explanation(outlook)
+    found = {}
+    for key in keys:
+        want: Spec | None = closure.wants.spec(key)
+        if want is None or want.is_fact or key in refused:
+            continue
+        if key in outlook.held or not outlook.stands(key):
+            found[key] = explanation.why(key)
+    return found

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the values of a change to what they mean: specs, derived values, refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..errors import ClaimConflict, InvalidValue
+from ..graph import Graph, Node, Spec
+from ..registry import Binding, Registry
+from .change import Change
+from .meaning import bound, same, specify
+
+__all__ = ["Wants", "resolve"]
+
+
+class Wants:
+    """The changed wishes of one change: key to new spec, None for wanted no longer.
+
+    ``rejected`` maps invalid keys to (value, base, error); ``unblocked`` holds the failed keys
+    that are to be tried again.
+    """
+
+    def __init__(self, graph: Graph, registry: Registry, change: Change) -> None:
+        self.graph = graph
+        self.registry = registry
+        self.change = change
+        self.specs: dict[str, Spec | None] = {}
+        self.rejected: dict[str, tuple[Any, str | None, Exception]] = {}
+        self.unblocked: dict[str, None] = {}
+
+    def spec(self, key: str) -> Spec | None:
+        """Return what is wanted under a key once the change is in."""
+        try:
+            return self.specs[key]
+        except KeyError:
+            node = self.graph.nodes.get(key)
+            return None if node is None else node.want
+
+
+def resolve(graph: Graph, registry: Registry, change: Change) -> Wants:
+    """Work out the wishes of a change; raise ``ClaimConflict`` where two exclude each other.
+
+    A lenient change refuses the later one instead: of a standing and a new value the new one,
+    of two new ones the one whose key sorts last.
+    """
+    refused: dict[str, tuple[InvalidValue, bool]] = {}
+    while True:
+        wants = Wants(graph, registry, change)
+        try:
+            _Resolution(wants, refused).run()
+        except ClaimConflict as conflict:
+            if not change.lenient:
+                raise
+            later = _later(graph, conflict.keys, refused)
+            refused[later] = (InvalidValue(str(conflict)), later in refused)
+        else:
+            return wants
+
+
+def _later(graph: Graph, keys: Iterable[str], refused: dict[str, Any]) -> str:
+    def rank(key: str) -> tuple[bool, bool, str]:
+        node = graph.nodes.get(key)
+        stands = node is not None and node.want is not None and node.have is not None
+        return (key in refused and refused[key][1], not stands, key)
+
+    candidates = sorted(keys, key=rank)
+    return next((k for k in reversed(candidates) if not refused.get(k, (0, False))[1]), max(keys))
+
+
+class _Resolution:
+    """One attempt at resolving a change, with the refusals that earlier attempts came to."""
+
+    def __init__(self, wants: Wants, refused: dict[str, tuple[InvalidValue, bool]]) -> None:
+        self.wants = wants
+        self.graph = wants.graph
+        self.change = wants.change
+        self.specs = wants.specs
+        self.refused = refused
+        self.changed_bases: list[tuple[str, Spec | None, Spec | None]] = []
+        self.once_derived: list[str] = []
+
+    def run(self) -> None:
+        for key in self._deleted():
+            self._delete(key)
+        values = self._values()
+        for key in sorted(values):
+            self._set(key, values[key])
+        self._drop_derived()
+        for base, _, new in self.changed_bases:
+            if new is not None and new.derived:
+                self._gain_derived(base, new)
+        self._check_once_derived()
+        self._check_claims()
+        self._unblock()
+
+    def _values(self) -> dict[str, Any]:
+        values = dict(self.change.values)
+        if self.change.rebind:
+            for key, node in self.graph.nodes.items():
+                if node.rejected is not None and node.rejected[1] is None:
+                    values.setdefault(key, node.rejected[0])
+                elif node.want is not None and node.want.base is None:
+                    if self._is_rebound(key, node.want):
+                        values.setdefault(key, node.want.value)
+        return values
+
+    def _is_rebound(self, key: str, want: Spec) -> bool:
+        """Tell whether another descriptor serves a value, or one derived from it, by now."""
+        try:
+            if bound(self.wants.registry, key) is not want.binding:
+                return True
+            for derived in want.derived:
+                node = self.graph.nodes.get(derived.key)
+                known = None if node is None or node.want is None else node.want.binding
+                if bound(self.wants.registry, derived.key) is not known:
+                    return True
+        except InvalidValue:
+            return True
+        return False
+
+    def _deleted(self) -> list[str]:
+        if not self.change.replace:
+            return sorted(set(self.change.deletes))
+        kept = self.change.values
+        return sorted(
+            key
+            for key, node in self.graph.nodes.items()
+            if key not in kept and _is_own_wish(node)
+        )
+
+    def _delete(self, key: str) -> None:
+        node = self.graph.nodes.get(key)
+        if node is None or not _is_own_wish(node):
+            return
+        self.specs[key] = None
+        if node.want is not None and node.want.derived:
+            self.changed_bases.append((key, node.want, None))
+
+    def _set(self, key: str, value: Any) -> None:
+        node = self.graph.nodes.get(key)
+        old = None
+        if node is not None:
+            old = node.want
+            if old is not None and old.base is not None:
+                self.once_derived.append(key)
+                old = None
+        if key in self.refused:
+            self._refuse(key, value, old)
+            return
+        try:
+            binding = bound(self.wants.registry, key)
+            if old is not None and self._is_unchanged(key, node, old, binding, value):
+                self.wants.unblocked[key] = None
+                return
+            spec = specify(binding, key, value)
+        except InvalidValue as error:
+            self.wants.rejected[key] = (value, None, error)
+            return
+        self.specs[key] = spec
+        if node is not None:
+            self.wants.unblocked[key] = None
+        if spec.derived or (old is not None and old.derived):
+            self.changed_bases.append((key, old, spec))
+
+    def _is_unchanged(
+        self, key: str, node: Node | None, old: Spec, binding: Binding | None, value: Any
+    ) -> bool:
+        return (
+            old.binding is binding
+            and not (self.change.rebind and self._is_rebound(key, old))
+            and (node is None or node.rejected is None)
+            and same(old.value, value)
+        )
+
+    def _refuse(self, key: str, value: Any, old: Spec | None) -> None:
+        error, again = self.refused[key]
+        self.wants.rejected[key] = (value, None, error)
+        if again:
+            self.specs[key] = None
+            if old is not None and old.derived:
+                self.changed_bases.append((key, old, None))
+
+    def _drop_derived(self) -> None:
+        for base, old, new in self.changed_bases:
+            kept = {derived.key for derived in new.derived} if new is not None else ()
+            for derived in old.derived if old is not None else ():
+                if derived.key in kept or self.specs.get(derived.key) is not None:
+                    continue
+                node = self.graph.nodes.get(derived.key)
+                if node is not None and _derived_from(node) == base:
+                    self.specs[derived.key] = None
+
+    def _gain_derived(self, base: str, spec: Spec) -> None:
+        for key, value in spec.derived:
+            current = self.wants.spec(key)
+            if current is not None and current.base != base:
+                owners = (base, key) if current.base is None else (current.base, base)
+                raise ClaimConflict(key, owners)
+            try:
+                binding = bound(self.wants.registry, key)
+                if current is not None and self._is_same_derived(key, current, binding, value):
+                    continue
+                self.specs[key] = specify(binding, key, value, base)
+            except InvalidValue as error:
+                self.wants.rejected[key] = (value, base, error)
+
+    def _is_same_derived(
+        self, key: str, current: Spec, binding: Binding | None, value: Any
+    ) -> bool:
+        node = self.graph.nodes.get(key)
+        return (
+            current.binding is binding
+            and (node is None or node.rejected is None)
+            and same(current.value, value)
+        )
+
+    def _check_once_derived(self) -> None:
+        """Refuse a key that the northbound takes from a base that still derives it."""
+        for key in self.once_derived:
+            node = self.graph.nodes[key]
+            base = None if node.want is None else node.want.base
+            owner = None if base is None else self.wants.spec(base)
+            if base is None or owner is None or self.specs.get(key) is None:
+                continue
+            if any(derived.key == key for derived in owner.derived):
+                raise ClaimConflict(key, (key, base))
+
+    def _check_claims(self) -> None:
+        taken: dict[str, str] = {}
+        claimants = self.graph.claimants
+        for key in sorted(self.specs):
+            spec = self.specs[key]
+            for claim in spec.claims if spec is not None else ():
+                other = taken.setdefault(claim, key)
+                if other != key:
+                    raise self._exclusion(claim, other, key)
+                holder = claimants.get(claim)
+                if holder is None or holder == key:
+                    continue
+                still = self.wants.spec(holder)
+                if still is not None and claim in still.claims:
+                    raise self._exclusion(claim, holder, key)
+
+    def _exclusion(self, claim: str, *keys: str) -> ClaimConflict:
+        """Name the keys that the northbound set where the change can still choose."""
+        if not self.change.lenient:
+            return ClaimConflict(claim, keys)
+        bases = []
+        for key in keys:
+            spec = self.wants.spec(key)
+            bases.append(key if spec is None or spec.base is None else spec.base)
+        return ClaimConflict(claim, bases if bases[0] != bases[1] else keys)
+
+    def _unblock(self) -> None:
+        nodes = self.graph.nodes
+        if self.change.unblock is None:
+            blocked = [key for key, node in nodes.items() if node.blocked]
+            self.wants.unblocked.update(dict.fromkeys(blocked))
+        else:
+            self.wants.unblocked.update(dict.fromkeys(self.change.unblock))
+        for key in tuple(self.wants.unblocked):
+            spec = self.wants.spec(key)
+            if spec is not None and spec.derived:
+                self.wants.unblocked.update(dict.fromkeys(d.key for d in spec.derived))
+
+
+def _is_own_wish(node: Node) -> bool:
+    if node.want is not None:
+        return node.want.base is None
+    return node.rejected is not None and node.rejected[1] is None
+
+
+def _derived_from(node: Node) -> str | None:
+    if node.want is not None:
+        return node.want.base
+    return node.rejected[1] if node.rejected is not None else None

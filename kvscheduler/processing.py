@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The way of one piece of work through the engine: plan, run, mend or undo, close the books."""
+
+from __future__ import annotations
+
+from .engine import Engine, Work
+from .errors import OperationError, PlanStale, SchedulerError
+from .executor import Run
+from .ledger import Memory
+from .plan import Executed, Plan, TransactionResult
+from .planner import Change, Draft
+
+__all__ = ["Processing"]
+
+
+class Processing:
+    """One piece of work in its turn."""
+
+    def __init__(self, engine: Engine, work: Work) -> None:
+        self._engine = engine
+        self._work = work
+        self._errors: dict[str, Exception] = {}
+        self._executed: list[Executed] = []
+        self._memories: dict[str, Memory | None] = {}
+        self._started = engine.clock.now()
+        self._began = engine.clock.monotonic()
+        self._plan: Plan = _EMPTY
+        self._run: Run | None = None
+        self._reverted = False
+        engine.numbers += 1
+        self._number = engine.numbers
+
+    def start(self) -> TransactionResult | None:
+        """Do what can be done without waiting; return the result if that was all.
+
+        Raises ``ClaimConflict`` and ``PlanStale`` with nothing touched.
+        """
+        if self._work.refresh is not None:
+            return None
+        draft = self._prepare()
+        if draft is None or self._begin(draft):
+            return self._finish()
+        return None
+
+    async def go_on(self) -> TransactionResult:
+        """Do the rest."""
+        if self._run is None:
+            await self._refresh()
+            draft = self._prepare()
+            if draft is None or self._begin(draft):
+                return self._finish()
+        while self._run is not None:
+            await self._run.run_rest()
+            await self._mend()
+        return self._finish()
+
+    async def _refresh(self) -> None:
+        errors = await self._engine.refresher.refresh(
+            self._work.refresh or "", self._work.change.values
+        )
+        self._errors.update(errors)
+
+    def _prepare(self) -> Draft | None:
+        """Plan, and note what is wanted; None where a revert refuses the change at once."""
+        engine, work = self._engine, self._work
+        try:
+            draft, plan = self._planned()
+        except SchedulerError:
+            engine.numbers -= 1
+            raise
+        self._plan = plan
+        for key, (_, _, error) in draft.rejected.items():
+            self._errors[key] = error
+        for key, why in draft.refused.items():
+            self._errors[key] = OperationError(key, "update", SchedulerError(why))
+        if work.revert:
+            if self._errors:
+                return None
+            self._memories = engine.ledger.remember(draft)
+        return draft
+
+    def _planned(self) -> tuple[Draft, Plan]:
+        engine, work = self._engine, self._work
+        if work.prepared is not None and work.prepared[1].revision == engine.graph.revision:
+            draft, plan = work.prepared
+        else:
+            draft = engine.draft(work.change)
+            plan = engine.plan(draft)
+        expected = work.expect
+        if expected is not None and expected is not plan:
+            moved = expected.revision != plan.revision
+            if moved or expected.operations != plan.operations:
+                raise PlanStale(
+                    f"the state has moved from revision {expected.revision} to {plan.revision}"
+                    " since the plan was made; nothing was touched, plan again"
+                )
+        return draft, plan
+
+    def _begin(self, draft: Draft, *, undoing: bool = False) -> bool:
+        """Note a draft and run it as far as that goes inline; tell whether it is through."""
+        engine, work = self._engine, self._work
+        engine.ledger.take_on(draft)
+        for key, why in draft.refused.items():
+            error = OperationError(key, "update", SchedulerError(why))
+            engine.ledger.failed(key, "update", error)
+        if not undoing:
+            engine.retries.assign(work.change.values, work.retry)
+        if engine.keeper is not None:
+            engine.keeper.begin(draft)
+        if not draft.operations:
+            return True
+        stops_at = self._concerns if work.revert and not undoing else None
+        run = Run(engine.executor, draft, revert=undoing, stops_at=stops_at)
+        if run.run_inline() and not run.failed:
+            self._executed.extend(run.executed)
+            return True
+        self._run = run
+        return False
+
+    def _concerns(self, key: str) -> bool:
+        """Tell whether a failure on a key calls off a transaction that is to be reverted."""
+        memory = self._memories.get(key)
+        if memory is not None and memory.have is not None:
+            return True
+        node = self._engine.graph.nodes[key]
+        base = None if node.spec is None else node.spec.base
+        change = self._work.change
+        return any(k in change.values or k in change.deletes for k in (key, base) if k is not None)
+
+    async def _mend(self) -> None:
+        """After a run: see what failures left behind, then undo, or plan what is left."""
+        run, engine = self._run, self._engine
+        assert run is not None
+        self._run = None
+        self._executed.extend(run.executed)
+        if not run.failed:
+            return
+        self._errors.update(run.failed)
+        failed = [key for key in run.failed if not engine.graph.nodes[key].late]
+        await engine.refresher.refresh_keys(failed)
+        engine.graph.unsettled.update(dict.fromkeys((*run.skipped(), *run.failed)))
+        if run.stopped:
+            self._undo(run)
+            return
+        for key, error in run.failed.items():
+            engine.retries.schedule(key, error)
+        self._continue()
+
+    def _continue(self) -> None:
+        draft = self._engine.draft(Change(lenient=True))
+        if self._begin(draft, undoing=self._reverted):
+            self._run = None
+
+    def _undo(self, run: Run) -> None:
+        """Plan the way back to what was wanted before, and take it."""
+        engine = self._engine
+        self._reverted = True
+        draft = engine.draft(self._way_back(run))
+        through = self._begin(draft, undoing=True)
+        if through:
+            self._run = None
+
+    def _way_back(self, run: Run) -> Change:
+        values, deletes = {}, []
+        for key, memory in self._memories.items():
+            node = self._engine.graph.nodes.get(key)
+            own = node is None or node.want is None or node.want.base is None
+            if memory is not None and memory.blocked and key not in run.failed and node is not None:
+                node.blocked = memory.have is not None or node.have is None
+            if memory is None or memory.want is None:
+                if own:
+                    deletes.append(key)
+            elif memory.want.base is None:
+                values[key] = memory.want.value
+        unblock = tuple(
+            key
+            for key in run.failed
+            if (memory := self._memories.get(key)) is None or not memory.blocked
+        )
+        return Change(values=values, deletes=tuple(deletes), unblock=unblock, lenient=True)
+
+    def _finish(self) -> TransactionResult:
+        engine, work = self._engine, self._work
+        if self._reverted:
+            engine.ledger.restore(self._memories)
+        return engine.close_books(
+            TransactionResult(
+                number=self._number,
+                kind=work.kind,
+                errors=self._errors,
+                operations=tuple(self._executed),
+                plan=self._plan,
+                description=work.description,
+                labels=work.labels,
+                started=self._started,
+                duration_s=engine.clock.monotonic() - self._began,
+                reverted=self._reverted,
+            )
+        )
+
+
+_EMPTY = Plan()
+

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Asking the southbound what is there, and taking that for what is known."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from .calls import Calls
+from .errors import OperationError, PartialRetrieve
+from .graph import Graph, Node
+from .ledger import Ledger
+from .model import Origin, Retrieved
+from .registry import Binding, Registry
+
+__all__ = ["Found", "Refresher"]
+
+logger = logging.getLogger(__name__)
+
+
+class Found:
+    """What one descriptor retrieved; of keys below ``unknown`` prefixes nothing is concluded."""
+
+    __slots__ = ("binding", "error", "unknown", "values")
+
+    def __init__(self, binding: Binding) -> None:
+        self.binding = binding
+        self.values: dict[str, Retrieved] = {}
+        self.unknown: tuple[str, ...] = ()
+        self.error: Exception | None = None
+
+
+class Refresher:
+    """Retrieves through the descriptors, in the order they ask for."""
+
+    def __init__(self, ledger: Ledger, registry: Registry, calls: Calls) -> None:
+        self._ledger = ledger
+        self._graph: Graph = ledger.graph
+        self._registry = registry
+        self._calls = calls
+
+    async def refresh(
+        self,
+        prefix: str = "",
+        wanted: Mapping[str, Any] | None = None,
+        only: Collection[str] | None = None,
+    ) -> dict[str, Exception]:
+        """Retrieve what is below a prefix and note it; return the errors by descriptor.
+
+        ``wanted`` are values about to be wanted, for descriptors to correlate with.
+        """
+        founds = await self.retrieve(prefix, wanted, only)
+        known = self._standing_by_binding(prefix)
+        for found in founds:
+            self._note(found, known.get(found.binding.name, ()))
+        return {found.binding.name: found.error for found in founds if found.error is not None}
+
+    async def refresh_keys(self, keys: Iterable[str]) -> None:
+        """Retrieve just these keys, as after a failure; what cannot be told stays in doubt."""
+        by_binding: dict[str, tuple[Binding, list[str]]] = {}
+        for key in keys:
+            binding = _binding_of(self._graph.nodes.get(key))
+            if binding is not None and binding.retrieve is not None:
+                by_binding.setdefault(binding.name, (binding, []))[1].append(key)
+        for binding, asked in by_binding.values():
+            nodes = [self._graph.nodes[key] for key in asked]
+            found = await self._ask(binding, [_expected(node) for node in nodes], asked)
+            found.values = {k: v for k, v in found.values.items() if k in set(asked)}
+            self._note(found, asked)
+
+    async def retrieve(
+        self,
+        prefix: str = "",
+        wanted: Mapping[str, Any] | None = None,
+        only: Collection[str] | None = None,
+    ) -> list[Found]:
+        """Return what the southbound holds below a prefix, without noting it."""
+        expected = self._expected_by_binding(wanted or {})
+        bindings = [
+            binding
+            for binding in self._registry
+            if binding.retrieve is not None
+            and _may_hold(binding, prefix)
+            and (only is None or binding.name in only)
+        ]
+        names = {b.name for b in bindings}
+        done: dict[str, Found] = {}
+        while len(done) < len(bindings):
+            batch = [
+                b
+                for b in bindings
+                if b.name not in done
+                and not any(a in names and a not in done for a in self._after(b))
+            ]
+            asked = (self._ask(b, expected.get(b.name, []), None) for b in batch)
+            for found in await asyncio.gather(*asked):
+                done[found.binding.name] = found
+        if prefix:
+            for found in done.values():
+                found.values = {k: v for k, v in found.values.items() if k.startswith(prefix)}
+        return [done[b.name] for b in bindings]
+
+    def _after(self, binding: Binding) -> set[str]:
+        """Return the names retrieved before this one, over descriptors that retrieve nothing."""
+        found: set[str] = set()
+        stack = list(binding.retrieve_after)
+        while stack:
+            name = stack.pop()
+            if name not in found:
+                found.add(name)
+                stack.extend(self._registry.bindings[name].retrieve_after)
+        return found
+
+    def _expected_by_binding(self, wanted: Mapping[str, Any]) -> dict[str, list[Retrieved]]:
+        expected: dict[str, list[Retrieved]] = {}
+        for node in self._graph.nodes.values():
+            binding = _binding_of(node)
+            if binding is not None and node.key not in wanted:
+                expected.setdefault(binding.name, []).append(_expected(node))
+        for key, value in wanted.items():
+            try:
+                binding = self._registry.find(key)
+            except Exception:  # noqa: BLE001, S112 - planning reports it, with the key
+                continue
+            if binding is not None:
+                item = self._expected_wanted(key, value)
+                expected.setdefault(binding.name, []).append(item)
+        return expected
+
+    def _expected_wanted(self, key: str, value: Any) -> Retrieved:
+        node = self._graph.nodes.get(key)
+        if node is not None and node.have is not None:
+            return _expected(node)
+        return Retrieved(key, value, None, Origin.NORTHBOUND)
+
+    async def _ask(
+        self, binding: Binding, expected: Sequence[Retrieved], keys: Sequence[str] | None
+    ) -> Found:
+        found = Found(binding)
+        assert binding.retrieve is not None
+        items: Iterable[Any]
+        try:
+            items = await self._calls.run(binding, binding.retrieve, expected, keys)
+            found.values = self._checked(binding, items)
+        except PartialRetrieve as partial:
+            found.unknown = partial.unknown
+            found.values = self._checked(binding, partial.found)
+            found.error = partial
+        except Exception as error:  # noqa: BLE001 - whatever a descriptor raises
+            found.unknown = ("",)
+            found.error = OperationError(binding.name, "retrieve", error)
+            logger.warning("descriptor %s cannot retrieve: %s", binding.name, error)
+        return found
+
+    def _checked(self, binding: Binding, items: Iterable[Any]) -> dict[str, Retrieved]:
+        values: dict[str, Retrieved] = {}
+        for item in items or ():
+            if not isinstance(item, Retrieved) or type(item.key) is not str or item.value is None:
+                logger.warning("descriptor %s retrieved nonsense: %.80r", binding.name, item)
+            elif self._registry.find(item.key) is not binding or item.key in values:
+                logger.warning("descriptor %s retrieved %s out of turn", binding.name, item.key)
+            else:
+                values[item.key] = item
+        return values
+
+    def _standing_by_binding(self, prefix: str) -> dict[str, list[str]]:
+        standing: dict[str, list[str]] = {}
+        nodes = self._graph.nodes
+        for key in nodes if not prefix else self._graph.below(prefix):
+            node = nodes[key]
+            binding = _binding_of(node)
+            if binding is not None and (node.have is not None or node.doubt is not None):
+                standing.setdefault(binding.name, []).append(key)
+        return standing
+
+    def _note(self, found: Found, known: Collection[str]) -> None:
+        ledger, nodes = self._ledger, self._graph.nodes
+        for key, item in found.values.items():
+            node = nodes.get(key)
+            if node is None or not node.late:
+                ledger.observe(key, found.binding, item.value, item.metadata, item.origin)
+        for key in known:
+            if key not in found.values and not key.startswith(found.unknown or _NOWHERE):
+                if not nodes[key].late:
+                    self._lose(key)
+
+    def _lose(self, key: str) -> None:
+        """Note a loss, also of what lives and dies with it and cannot be retrieved itself."""
+        node = self._graph.nodes[key]
+        have = node.have
+        self._ledger.lose(key)
+        for derived in have.derived if have is not None else ():
+            follower = self._graph.nodes.get(derived.key)
+            binding = _binding_of(follower)
+            if binding is not None and binding.retrieve is None:
+                self._ledger.lose(derived.key)
+
+
+_NOWHERE = ("\0",)
+
+
+def _binding_of(node: Node | None) -> Binding | None:
+    if node is None:
+        return None
+    for spec in (node.have, node.want, node.doubt):
+        if spec is not None:
+            return spec.binding
+    return None
+
+
+def _expected(node: Node) -> Retrieved:
+    spec = node.have or node.want or node.doubt
+    assert spec is not None
+    origin = Origin.NORTHBOUND if node.want is not None else node.origin
+    return Retrieved(node.key, spec.value, node.metadata, origin)
+
+
+def _may_hold(binding: Binding, prefix: str) -> bool:
+    if binding.selects is not None or not prefix:
+        return True
+    return binding.prefix.startswith(prefix) or prefix.startswith(binding.prefix)

@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The running scheduler: whose turn it is, what descriptors report, and who owns each task."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Coroutine, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from .engine import Engine, Work
+from .errors import OperationError, SchedulerClosed
+from .inbox import Mail
+from .model import Origin
+from .plan import TransactionResult
+from .planner import Change
+from .processing import Processing
+from .registry import Binding
+
+if TYPE_CHECKING:
+    from .journal import Journal
+
+__all__ = ["Supervisor"]
+
+logger = logging.getLogger(__name__)
+
+_CLOSING_S = 5.0
+_PAUSE_S = 1.0
+_MAX_PAUSE_S = 60.0
+
+
+class Supervisor:
+    """Starts, serves and stops one engine."""
+
+    def __init__(
+        self, engine: Engine, journal: Journal | str | os.PathLike[str] | None, *, recover: bool
+    ) -> None:
+        self._engine = engine
+        self._journal = journal
+        self._recover = recover
+        self._group: asyncio.TaskGroup | None = None
+        self._owner: asyncio.Task[None] | None = None
+        self._end: asyncio.Event | None = None
+        self._background: set[asyncio.Task[Any]] = set()
+        self.is_running = False
+        self.is_closed = False
+
+    # Starting and stopping.
+
+    async def start(self) -> None:
+        """Attach the descriptors, open the journal, begin to watch."""
+        if self.is_closed or self._owner is not None:
+            raise SchedulerClosed("a scheduler is started once; make another one")
+        self._open_journal()
+        ready = asyncio.get_running_loop().create_future()
+        self._owner = asyncio.create_task(self._own(ready), name="kvscheduler")
+        await ready
+        for binding in self._engine.registry:
+            self._attach(binding)
+        self._engine.inbox.open()
+        self.is_running = True
+        self._spawn(self._serve(), "kvscheduler inbox")
+        if self._engine.keeper is not None and self._recover and self._engine.graph.nodes:
+            change = Change(unblock=None, purge=True, lenient=True)
+            text = "recovery from the journal"
+            await self.submit(Work(kind="resync", change=change, description=text, refresh=""))
+
+    async def _own(self, ready: asyncio.Future[None]) -> None:
+        """Own every task for as long as the scheduler runs."""
+        self._end = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            self._engine.calls.attach(group)
+            ready.set_result(None)
+            await self._end.wait()
+            for task in tuple(self._background):
+                task.cancel()
+            self._engine.calls.cancel_all()
+
+    def _spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        assert self._group is not None
+        task = self._group.create_task(work, name=name)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task
+
+    def _open_journal(self) -> None:
+        if self._journal is None:
+            return
+        from .journal import Journal  # noqa: PLC0415 - sqlite3 only where it is wanted
+        from .keeper import Keeper, load  # noqa: PLC0415 - imports the journal
+
+        journal = self._journal if isinstance(self._journal, Journal) else Journal(self._journal)
+        records = journal.open()
+        self._engine.keep(Keeper(journal, self._engine.graph))
+        load(records, self._engine)
+
+    async def close(self) -> None:
+        """Finish the work under way and end everything else."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        was_running, self.is_running = self.is_running, False
+        if was_running:
+            await self._engine.turns.take()
+        self._engine.retries.close()
+        self._engine.watchers.close()
+        if self._owner is not None and self._end is not None:
+            self._end.set()
+            _, left = await asyncio.wait({self._owner}, timeout=_CLOSING_S)
+            if left:
+                logger.warning("a southbound call does not end; the scheduler leaves it behind")
+        if self._engine.keeper is not None:
+            self._engine.keeper.journal.close()
+        if was_running:
+            self._engine.turns.release()
+
+    def registered(self, bindings: list[Binding]) -> None:
+        """Take up descriptors that have come while running."""
+        if not self.is_running:
+            return
+        for binding in bindings:
+            self._attach(binding)
+        self._engine.inbox.registered(bindings)
+
+    def _attach(self, binding: Binding) -> None:
+        try:
+            binding.descriptor.attach(_Southbound(self._engine, binding))
+        except Exception:
+            logger.exception("descriptor %s: attach failed", binding.name)
+        if binding.watch is not None:
+            self._spawn(self._watch(binding), f"watch {binding.name}")
+
+    async def _watch(self, binding: Binding) -> None:
+        pause = _PAUSE_S
+        while True:
+            began = self._engine.clock.monotonic()
+            try:
+                await binding.descriptor.watch()
+            except Exception:
+                logger.exception("descriptor %s: watch failed, it will be restarted", binding.name)
+            else:
+                return
+            if self._engine.clock.monotonic() - began > _MAX_PAUSE_S:
+                pause = _PAUSE_S
+            await self._sleep(pause)
+            pause = min(_MAX_PAUSE_S, 2 * pause)
+
+    async def _sleep(self, delay_s: float) -> None:
+        over = asyncio.Event()
+        timer = self._engine.clock.call_later(delay_s, over.set)
+        try:
+            await over.wait()
+        finally:
+            timer.cancel()
+
+    # Turns.
+
+    async def submit(self, work: Work) -> TransactionResult:
+        """Do a piece of work in its turn and return the result."""
+        self._check_running()
+        turns = self._engine.turns
+        await turns.take()
+        rest = None
+        try:
+            self._check_running()
+            processing = Processing(self._engine, work)
+            result = processing.start()
+            if result is not None:
+                return result
+            rest = self._finish(processing)
+        finally:
+            if rest is None:
+                turns.release()
+        future: asyncio.Future[TransactionResult] = asyncio.get_running_loop().create_future()
+        self._spawn(_settle(future, rest, turns.release), "kvscheduler transaction")
+        return await asyncio.shield(future)
+
+    @staticmethod
+    async def _finish(processing: Processing) -> TransactionResult:
+        return await processing.go_on()
+
+    async def refresh(self, prefix: str) -> None:
+        """Read the southbound below a prefix in a turn of its own."""
+        self._check_running()
+        engine = self._engine
+        await engine.turns.take()
+        try:
+            await engine.refresher.refresh(prefix)
+            changed = engine.ledger.publish(engine.clock.now())
+            if engine.watchers:
+                engine.watchers.publish(changed)
+        finally:
+            engine.turns.release()
+
+    async def settle(self) -> None:
+        """Wait until nothing is queued or under way."""
+        self._check_running()
+        inbox, turns = self._engine.inbox, self._engine.turns
+        while not (inbox.is_empty and turns.is_idle):
+            if inbox.is_empty:
+                await turns.wait_idle()
+            else:
+                await inbox.read_receipt()
+
+    def _check_running(self) -> None:
+        if not self.is_running:
+            what = "has been closed" if self.is_closed else "is not running: start it first"
+            raise SchedulerClosed(f"the scheduler {what}")
+
+    # What descriptors report.
+
+    async def _serve(self) -> None:
+        inbox, turns = self._engine.inbox, self._engine.turns
+        while True:
+            await inbox.wait()
+            await turns.take()
+            mail = inbox.empty()
+            try:
+                await self._deliver(mail)
+            except Exception:
+                logger.exception("a report from the southbound could not be worked in")
+            finally:
+                turns.release()
+                for reader in mail.readers:
+                    if not reader.done():
+                        reader.set_result(None)
+
+    async def _deliver(self, mail: Mail) -> None:
+        engine = self._engine
+        if mail.ended:
+            await self._note_ended(mail)
+        for key, (value, metadata) in mail.changes.items():
+            self._note_change(key, value, metadata)
+        for key, error in mail.broken.items():
+            self._note_broken(key, error)
+        if mail.added:
+            await self._take_up(mail.added)
+        due = tuple(key for key in mail.retries if engine.retries.is_due(key))
+        if due or engine.graph.unsettled or mail.added:
+            kind = "registration" if mail.added else "retry" if due else "notification"
+            change = Change(unblock=due, rebind=bool(mail.added), lenient=True)
+            await self._do(Work(kind=kind, change=change))
+        elif engine.ledger.touched:
+            changed = engine.ledger.publish(engine.clock.now())
+            engine.watchers.publish(changed)
+        for prefix in mail.resyncs:
+            change = Change(unblock=None, purge=True, lenient=True)
+            text = f"resync asked for by the southbound {prefix}".rstrip()
+            await self._do(Work(kind="resync", change=change, description=text, refresh=prefix))
+
+    async def _do(self, work: Work) -> None:
+        processing = Processing(self._engine, work)
+        if processing.start() is None:
+            await processing.go_on()
+
+    async def _note_ended(self, mail: Mail) -> None:
+        """Find out what calls did that had outlived their deadline, now that they are over."""
+        nodes = self._engine.graph.nodes
+        ended = [key for key in mail.ended if key in nodes]
+        for key in ended:
+            nodes[key].late = False
+        await self._engine.refresher.refresh_keys(ended)
+        for key in ended:
+            mail.retries[key] = None
+            self._engine.graph.unsettled[key] = None
+
+    def _note_change(self, key: str, value: Any, metadata: Any) -> None:
+        engine = self._engine
+        node = engine.graph.nodes.get(key)
+        if node is not None and node.late:
+            return
+        if value is None:
+            engine.ledger.lose(key)
+            return
+        try:
+            binding = engine.registry.find(key)
+        except Exception as error:  # noqa: BLE001 - a selector may raise anything
+            logger.warning("a report about %s is dropped: %s", key, error)
+            return
+        engine.ledger.observe(key, binding, value, metadata, Origin.SOUTHBOUND)
+
+    def _note_broken(self, key: str, error: Exception) -> None:
+        engine = self._engine
+        node = engine.graph.nodes.get(key)
+        if node is None or node.have is None:
+            return
+        engine.ledger.failed(key, "", error)
+        engine.retries.schedule(key, OperationError(key, "hold", error))
+
+    async def _take_up(self, bindings: list[Binding]) -> None:
+        """Turn facts that a new descriptor serves into values to be made, and read its own."""
+        engine = self._engine
+        for key, node in tuple(engine.graph.nodes.items()):
+            if node.have is not None and node.have.is_fact and node.want is not None:
+                if _serves(engine, key):
+                    engine.ledger.lose(key)
+        await engine.refresher.refresh("", only=frozenset(b.name for b in bindings))
+
+
+class _Southbound:
+    """What a descriptor is handed."""
+
+    def __init__(self, engine: Engine, binding: Binding) -> None:
+        self._engine = engine
+        self._name = binding.name
+
+    def notify(
+        self, changes: Mapping[str, Any], metadata: Mapping[str, Any] | None = None
+    ) -> None:
+        self._engine.inbox.notify(changes, metadata or {})
+
+    def failed(self, key: str, error: Exception) -> None:
+        self._engine.inbox.failed(key, error)
+
+    def request_resync(self, prefix: str = "") -> None:
+        self._engine.inbox.request_resync(prefix)
+
+    def metadata(self, descriptor: str) -> Mapping[str, Any]:
+        return MappingProxyType(self._engine.registry.bindings[descriptor].metadata)
+
+    def __repr__(self) -> str:
+        return f"<Southbound of {self._name}>"
+
+
+def _serves(engine: Engine, key: str) -> bool:
+    try:
+        return engine.registry.find(key) is not None
+    except Exception:  # noqa: BLE001 - planning reports it, with the key
+        return True
+
+
+async def _settle(
+    future: asyncio.Future[TransactionResult],
+    rest: Coroutine[Any, Any, TransactionResult],
+    release: Any,
+) -> None:
+    """Hand the outcome of work to whoever waits for it; a task of the group never raises."""
+    try:
+        result = await rest
+    except asyncio.CancelledError:
+        future.cancel()
+        raise
+    except BaseException as error:  # noqa: BLE001 - handed on, whatever it is
+        if not future.done():
+            future.set_exception(error)
+    else:
+        if not future.done():
+            future.set_result(result)
+    finally:
+        release()

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The store of a simulated system: what it holds, and what it was asked to do."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import threading
+from collections.abc import Callable, Iterator
+
+from .clock import VirtualClock
+from .faults import Fault, Hang, SimulatedError, When
+from .item import Item
+
+__all__ = ["Call", "CheckedStore", "Event", "Held"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """One value as the simulated system holds it.
+
+    ``ours`` tells what the engine made from what others made; ``owner`` is the base that a
+    derived value was made for.
+    """
+
+    value: Item
+    metadata: int | None = None
+    ours: bool = True
+    owner: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of the log: a call that starts or ends, or drift.
+
+    ``phase`` is "start", "end" or "drift"; of an end, ``effect`` tells whether the call did
+    something. ``kind`` is "create", "update" or "delete".
+    """
+
+    number: int
+    at_s: float
+    phase: str
+    kind: str
+    key: str
+    old: Item | None = None
+    new: Item | None = None
+    effect: bool = True
+    error: str = ""
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Call:
+    """One call under way, with the fault that was planned for it."""
+
+    kind: str
+    key: str
+    old: Item | None = None
+    new: Item | None = None
+    metadata: int | None = None
+    fault: Fault | None = None
+    delay_s: float = 0.0
+    effect: bool = False
+    result: int | None = None
+
+    @property
+    def hang(self) -> Hang | None:
+        """Return what holds the call up, if anything does."""
+        return self.fault.hang if self.fault else None
+
+    @property
+    def waits(self) -> bool:
+        """Tell whether the call takes time."""
+        return self.delay_s > 0 or self.hang is not None
+
+    def effect_comes_first(self) -> bool:
+        """Tell whether the call has its effect before it waits or fails."""
+        return self.fault is not None and self.fault.when is When.AFTER_EFFECT
+
+    def raise_planned(self) -> None:
+        """Raise the planned error, if there is one."""
+        if self.fault is not None and self.fault.error is not None:
+            raise self.fault.error
+
+
+class CheckedStore:
+    """Values as a kernel would hold them; each call is logged and checked."""
+
+    def __init__(self, *, seed: int = 0, clock: VirtualClock | None = None) -> None:
+        self.clock = clock or VirtualClock()
+        self.random = random.Random(seed)  # noqa: S311 - reproducible, not secret
+        self.held: dict[str, Held] = {}
+        self.log: list[Event] = []
+        self.violations: list[str] = []
+        self.faults: list[Fault] = []
+        self.latency_s: tuple[float, float] = (0.0, 0.0)
+        self.under_way: dict[str, int] = {}
+        self.most_under_way = 0
+        self.moments: list[Callable[[str, Call], object]] = []
+        self._doubtful: set[str] = set()
+        self._served: list[str] = []
+        self._index = 0
+        self._guard = threading.RLock()  # blocking descriptors call from several threads
+
+    def serve(self, prefix: str) -> None:
+        """Remember that a descriptor serves a prefix: derived keys below it are no facts."""
+        if prefix not in self._served:
+            self._served.append(prefix)
+
+    def begin(
+        self,
+        kind: str,
+        key: str,
+        old: Item | None = None,
+        new: Item | None = None,
+        metadata: int | None = None,
+    ) -> Call:
+        """Start a call: log it, check what can be checked now, choose its fault."""
+        call = Call(kind=kind, key=key, old=old, new=new, metadata=metadata)
+        with self._guard:
+            self._with_fault(call)
+            if self.under_way.get(key):
+                self._violation(call, "another call for this key is under way")
+            self.under_way[key] = self.under_way.get(key, 0) + 1
+            self.most_under_way = max(self.most_under_way, sum(self.under_way.values()))
+            self._write("start", call)
+            self._moment("before effect", call)
+        return call
+
+    def begin_retrieve(self, prefix: str) -> Call:
+        """Start a retrieve; planned faults of kind "retrieve" have the prefix as their key."""
+        with self._guard:
+            call = self._with_fault(Call(kind="retrieve", key=prefix))
+            self._write("retrieve", call)
+        return call
+
+    def take_effect(self, call: Call) -> None:
+        """Do what the call asks for, once."""
+        if call.effect:
+            return
+        do = {"create": self._create, "update": self._update, "delete": self._delete}[call.kind]
+        with self._guard:
+            do(call)
+            call.effect = True
+            self._moment("after effect", call)
+
+    def finish(self, call: Call, error: BaseException | None = None) -> None:
+        """End a call: log it."""
+        with self._guard:
+            self.under_way[call.key] -= 1
+            if not self.under_way[call.key]:
+                del self.under_way[call.key]
+            (self._doubtful.discard if error is None else self._doubtful.add)(call.key)
+            self._write("end", call, error="" if error is None else repr(error))
+
+    def retrieve(self, prefix: str) -> Iterator[tuple[str, Held]]:
+        """Yield the base values below a prefix, each deriving what is really there of it."""
+        owned = {name for name, held in self.held.items() if self._owner(name, held)}
+        for key, held in sorted(self.held.items()):
+            if key.startswith(prefix) and key not in owned:
+                yield key, dataclasses.replace(held, value=self.seen(key))
+
+    def seen(self, key: str) -> Item:
+        """Return a value as one who looks at the system sees it."""
+        value = self.held[key].value
+        derives = []
+        for name, item in value.derives:
+            if not name.startswith(tuple(self._served)):
+                derives.append((name, item))
+            elif name in self.held and self.held[name].ours:
+                derives.append((name, self.held[name].value))
+        listed = {name for name, _ in value.derives}
+        derives += [
+            (name, held.value)
+            for name, held in sorted(self.held.items())
+            if held.owner == key and name not in listed and self._owner(name, held) == key
+        ]
+        return dataclasses.replace(value, derives=tuple(derives))
+
+    # Inside.
+
+    def _owner(self, name: str, held: Held) -> str | None:
+        """Return the base under which a derived value shows: who lists it, else who made it."""
+        if held.owner is None:
+            return None
+        for key, base in self.held.items():
+            if any(name == listed for listed, _ in base.value.derives):
+                return key
+        return held.owner if held.owner in self.held else None
+
+    def _create(self, call: Call) -> None:
+        before = self.held.get(call.key)
+        if before is not None and not before.ours:
+            self._expect(call, "creates what others made", fine=False)
+            message = f"{call.key} exists and is not ours"
+            raise SimulatedError(message, retriable=False)
+        self._expect(call, "creates what is there", fine=before is None)
+        self._put(call, call.new, ours=True)
+
+    def _update(self, call: Call) -> None:
+        before = self.held.get(call.key)
+        self._expect(call, "updates what is not there", fine=before is not None)
+        if before is None:
+            message = f"{call.key} does not exist"
+            raise SimulatedError(message)
+        known = {before.value.bare(), self.seen(call.key).bare()}
+        self._expect(
+            call,
+            f"updates from {call.old!r} what is {before.value!r}",
+            fine=call.old is not None and call.old.bare() in known,
+        )
+        self._expect_metadata(call, before)
+        self._put(call, call.new, ours=before.ours)
+
+    def _delete(self, call: Call) -> None:
+        before = self.held.get(call.key)
+        self._expect(call, "deletes what is not there", fine=before is not None)
+        if before is None:
+            return
+        if not before.ours:
+            self._violation(call, "deletes what others made")
+        self._expect_metadata(call, before)
+        del self.held[call.key]
+
+    def _put(self, call: Call, value: Item | None, *, ours: bool) -> None:
+        if value is None:
+            self._violation(call, "carries no value")
+            return
+        for other, held in self.held.items():
+            shared = set(held.value.claims) & set(value.claims)
+            if other != call.key and shared and other not in self._doubtful:
+                self._expect(call, f"takes {sorted(shared)} that {other} holds", fine=False)
+        before = self.held.get(call.key)
+        bases = [
+            key
+            for key, held in self.held.items()
+            if any(name == call.key for name, _ in held.value.derives)
+        ]
+        call.result = before.metadata if before else self._next_index()
+        owner = bases[0] if bases else (before.owner if before else None)
+        self.held[call.key] = Held(value=value, metadata=call.result, ours=ours, owner=owner)
+
+    def _with_fault(self, call: Call) -> Call:
+        call.fault = next((one for one in self.faults if one.fits(call.kind, call.key)), None)
+        if call.fault is not None:
+            call.fault.use()
+            call.delay_s = call.fault.delay_s
+        low_s, high_s = self.latency_s
+        call.delay_s += self.random.uniform(low_s, high_s) if high_s > 0 else 0.0
+        return call
+
+    def _expect(self, call: Call, problem: str, *, fine: bool) -> None:
+        if not fine and call.key not in self._doubtful:
+            self._violation(call, problem)
+
+    def _expect_metadata(self, call: Call, before: Held) -> None:
+        known = call.metadata is None or call.metadata == before.metadata
+        self._expect(call, f"has metadata {call.metadata}, not {before.metadata}", fine=known)
+
+    def _violation(self, call: Call, problem: str) -> None:
+        self.violations.append(f"call {len(self.log)}: {call.kind} {call.key}: {problem}")
+
+    def _next_index(self) -> int:
+        self._index += 1
+        return self._index
+
+    def _moment(self, name: str, call: Call) -> None:
+        for callback in self.moments:
+            callback(name, call)
+
+    def _write(self, phase: str, call: Call, error: str = "") -> None:
+        self.log.append(
+            Event(
+                number=len(self.log),
+                at_s=self.clock.monotonic(),
+                phase=phase,
+                kind=call.kind,
+                key=call.key,
+                old=call.old,
+                new=call.new,
+                effect=call.effect,
+                error=error,
+            )
+        )

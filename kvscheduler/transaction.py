@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A wanted change: collected, looked at as a plan, committed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import Any
+
+from .engine import Engine, Work
+from .model import RetryPolicy
+from .plan import Plan, TransactionResult
+from .planner import Change, Draft
+
+__all__ = ["RESYNCS", "Transaction"]
+
+RESYNCS = ("full", "upstream", "downstream")
+
+
+class Transaction:
+    """Collects values to set and to delete; the last word on a key counts.
+
+    As an async context manager it commits on a clean exit and raises ``TransactionError``
+    where something went wrong; on an exception it does nothing. It can be committed once.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        submit: Callable[[Work], Awaitable[TransactionResult]],
+        *,
+        description: str = "",
+        resync: str | None = None,
+        retry: RetryPolicy | None = None,
+        revert: bool = False,
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
+        if resync is not None and resync not in RESYNCS:
+            raise ValueError(f"resync: {resync!r} is none of {', '.join(RESYNCS)}")
+        if revert and resync is not None:
+            raise ValueError("revert: a resync cannot be reverted")
+        self._engine = engine
+        self._submit = submit
+        self._description = description
+        self._resync = resync
+        self._retry = retry
+        self._revert = revert
+        self._labels = dict(labels or {})
+        self._values: dict[str, Any] = {}
+        self._deletes: dict[str, None] = {}
+        self._prepared: tuple[Draft, Plan] | None = None
+        self._committed = False
+
+    def set(self, key: str, value: Any) -> None:
+        """Want a value under a key; it belongs to the engine from now on."""
+        if value is None:
+            raise ValueError(f"{key}: None is not a value; delete the key instead")
+        self._change(key)
+        self._deletes.pop(key, None)
+        self._values[key] = value
+
+    def delete(self, key: str) -> None:
+        """Want nothing under a key any more."""
+        self._change(key)
+        self._values.pop(key, None)
+        self._deletes[key] = None
+
+    def _change(self, key: str) -> None:
+        if type(key) is not str or not key:
+            raise ValueError(f"{key!r} is not a key: a string that is not empty is needed")
+        if self._resync == "downstream":
+            raise ValueError(f"{key}: a downstream resync takes no values")
+        if self._committed:
+            raise RuntimeError("the transaction has been committed; begin another one")
+        self._prepared = None
+
+    def plan(self) -> Plan:
+        """Return what a commit would do by what is known now; changes nothing.
+
+        Raises ``ClaimConflict`` where two wanted values exclude each other.
+        """
+        prepared = self._prepared
+        if prepared is None or prepared[1].revision != self._engine.graph.revision:
+            draft = self._engine.draft(self._as_change())
+            prepared = self._prepared = (draft, self._engine.plan(draft))
+        return prepared[1]
+
+    async def commit(self, expect: Plan | None = None) -> TransactionResult:
+        """Carry out the change, after those committed before it, and return how it went.
+
+        Nothing is raised for values that fail: see ``TransactionResult.check``. Raises
+        ``ClaimConflict``, and ``PlanStale`` where the plan is no longer the expected one, with
+        nothing touched. Cancelled before its turn it withdraws; after that it finishes.
+        """
+        if self._committed:
+            raise RuntimeError("the transaction has been committed already")
+        self._committed = True
+        refresh = "" if self._resync in ("full", "downstream") else None
+        return await self._submit(
+            Work(
+                kind="transaction" if self._resync is None else "resync",
+                change=self._as_change(),
+                description=self._description,
+                labels=self._labels,
+                retry=self._retry,
+                revert=self._revert,
+                refresh=refresh,
+                expect=expect,
+                prepared=self._prepared,
+            )
+        )
+
+    def _as_change(self) -> Change:
+        resync = self._resync
+        return Change(
+            values=self._values,
+            deletes=tuple(self._deletes),
+            replace=resync in ("full", "upstream"),
+            unblock=() if resync is None else None,
+            purge=resync is not None,
+            lenient=resync is not None,
+        )
+
+    async def __aenter__(self) -> Transaction:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            (await self.commit()).check()

@@ -82,8 +82,9 @@ class Journal:
         self._lock = LockFile(f"{self.path}.lock")
         self._store: Store | None = None
         self._buffer: dict[str, Made | None] = {}
-        # The intents in the file whose outcome is not yet there.
+        # The intents in the file whose outcome is not yet there; and all keys made in it.
         self._intended: dict[str, object] = {}
+        self._known: set[str] = set()
 
     def open(self) -> Records:
         """Take the lock, check the file, bring it to the current version and load it.
@@ -107,7 +108,7 @@ class Journal:
             undo.callback(store.close)
             records = self._decoded(state)
             undo.pop_all()
-        self._store = store
+        self._store, self._known = store, set(records.made)
         return records
 
     def peek(self) -> Records:
@@ -119,7 +120,7 @@ class Journal:
 
         A wanted value of None is wanted no longer. An intent is stored as doubtful, with the
         value that will stand, or did; it keeps ``adopted`` and the metadata known before. All
-        of it outlives a SIGKILL on return; after an error none of it is stored.
+        of it outlives a SIGKILL on return; after a ``JournalError`` none of it is stored.
         """
         store = self._opened()
         made = self._outcomes()
@@ -137,6 +138,7 @@ class Journal:
             intended[key] = None if same else self._encoded(key, value)
         self._write(store, Batch(made=made, wanted=wishes, intents=intended))
         self._intended.update(intents)
+        self._known.update(intents)
 
     def record(self, key: str, made: Made | None) -> None:
         """Note what is now known of a key, None where it is gone; the next flush stores it."""
@@ -171,7 +173,7 @@ class Journal:
                     refused = refused or error
         finally:
             self._store = None
-            self._buffer, self._intended = {}, {}
+            self._buffer, self._intended, self._known = {}, {}, set()
             try:
                 store.close()
             finally:
@@ -187,18 +189,31 @@ class Journal:
 
     def _write(self, store: Store, batch: Batch) -> None:
         if not batch.is_empty():
-            store.write(batch)
+            try:
+                store.write(batch)
+            except BaseException:
+                # It may be in the file all the same: nothing may be taken for known to be there
+                # or not.
+                self._intended.clear()
+                self._known.update(batch.made, batch.intents)
+                raise
             self._lock.mark(store.number)
-            for key in batch.made:
-                self._intended.pop(key, None)
-            self._buffer.clear()
+        for key, entry in batch.made.items():
+            self._intended.pop(key, None)
+            if entry is None:
+                self._known.discard(key)
+            else:
+                self._known.add(key)
+        self._buffer.clear()
 
     def _outcomes(self) -> dict[str, MadeEntry | None]:
         """Return what was recorded, as it goes into a batch."""
         entries: dict[str, MadeEntry | None] = {}
         for key, made in self._buffer.items():
             if made is None:
-                entries[key] = None
+                # Of what others make and remove there is nothing in the file.
+                if key in self._known:
+                    entries[key] = None
                 continue
             value = None
             # Mostly the very value that was intended; then the file has it already.

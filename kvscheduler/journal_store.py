@@ -44,6 +44,7 @@ class Store:
         self._digest = NO_LINK
         self._snapshot_bytes = 0
         self._later_bytes = 0
+        self._is_unsure = False
         self.number = 0
 
     @classmethod
@@ -66,7 +67,7 @@ class Store:
             connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
             _bring_up(connection, blank=blank)
             store = cls(path, connection)
-            state = store._load(mark)
+            state = store.load(mark)
             with _transaction(connection):
                 # What cannot be written shall fail now, not with the first change.
                 connection.execute("UPDATE seal SET last = last")
@@ -84,19 +85,23 @@ class Store:
             if (version := _version(connection)) < VERSION:
                 message = f"it is of version {version}; start an engine on it to bring it up"
                 raise Damage(message)
-            return cls(path, connection)._load(mark)
+            return cls(path, connection).load(mark)
 
     def write(self, batch: Batch) -> None:
         """Add a batch as a whole or not at all; on return it outlives the process."""
         connection = self._connection
+        if self._is_unsure:
+            with _explained(self._path):
+                self.load(self.number)
         body = batch.text()
         number = self.number + 1
         digest = link(self._digest, number, body)
+        # An interrupt, or an error of the disk, may come when the commit is done already.
+        self._is_unsure = True
         with _explained(self._path), _transaction(connection):
             connection.execute("INSERT INTO batch VALUES (?, ?, ?)", (number, body, digest))
             connection.execute("UPDATE seal SET last = ?, digest = ?", (number, digest))
-        # Only what is committed counts, so that the next write starts from what the file has.
-        self.number, self._digest = number, digest
+        self.number, self._digest, self._is_unsure = number, digest, False
         self._later_bytes += len(body)
 
     def compact(self) -> None:
@@ -107,26 +112,30 @@ class Store:
         if self._later_bytes <= 2 * self._snapshot_bytes + SLACK_BYTES:
             return
         connection = self._connection
-        with _explained(self._path), _transaction(connection):
-            body = self._load(self.number).snapshot().text()
-            # Should this fail, the next attempt waits until as much again has been written.
+        try:
+            with _explained(self._path), _transaction(connection):
+                body = self.load(self.number).snapshot().text()
+                self._is_unsure = True
+                number = self.number + 1
+                digest = link(NO_LINK, number, body)
+                connection.execute("DELETE FROM batch")
+                connection.execute("INSERT INTO batch VALUES (?, ?, ?)", (number, body, digest))
+                connection.execute(
+                    "UPDATE seal SET first = ?, last = ?, digest = ?", (number, number, digest)
+                )
+        finally:
+            # After a failure too: the next attempt waits until as much again has been written.
             self._later_bytes = 0
-            number = self.number + 1
-            digest = link(NO_LINK, number, body)
-            connection.execute("DELETE FROM batch")
-            connection.execute("INSERT INTO batch VALUES (?, ?, ?)", (number, body, digest))
-            connection.execute(
-                "UPDATE seal SET first = ?, last = ?, digest = ?", (number, number, digest)
-            )
-        self.number, self._digest = number, digest
-        self._snapshot_bytes, self._later_bytes = len(body), 0
+        self.number, self._digest, self._snapshot_bytes = number, digest, len(body)
+        self._is_unsure = False
 
     def close(self) -> None:
         """Close the file; harmless where it is closed."""
         with _explained(self._path):
             self._connection.close()
 
-    def _load(self, mark: int) -> State:
+    def load(self, mark: int) -> State:
+        """Return the content, once it has passed every check there is."""
         connection = self._connection
         _check_pages(connection)
         check_tables(connection)
@@ -153,6 +162,7 @@ class Store:
             raise Damage(message)
         self.number, self._digest = numbers[-1], digest
         self._snapshot_bytes, self._later_bytes = sizes[0], sum(sizes[1:])
+        self._is_unsure = False
         return state
 
 

@@ -68,22 +68,43 @@ def _fields(value: object) -> Sequence[str] | None:
 
 
 def _message(value: object) -> Json:
-    """Return a protobuf message in its JSON form, sorted since map fields keep no order."""
+    """Return a protobuf message in its JSON form, its fields in the order of their numbers."""
     # By name: whoever holds a message has protobuf, and the engine shall not need it.
     json_format = importlib.import_module("google.protobuf.json_format")
     try:
-        return _ordered(json_format.MessageToDict(value))
+        return _ordered(json_format.MessageToDict(value), getattr(value, "DESCRIPTOR", None))
     except Exception:  # noqa: BLE001 - such as an Any of an unknown type; showing never fails
         return _named(value)
 
 
-def _ordered(data: object) -> Json:
-    """Return JSON data with sorted keys."""
-    if isinstance(data, dict):
-        return {str(key): _ordered(data[key]) for key in sorted(data)}
+def _ordered(data: object, message: object) -> Json:
+    """Return a message's JSON data with its maps sorted: these alone keep no order.
+
+    ``message`` describes the message; None for what has names that no description knows.
+    """
     if isinstance(data, list):
-        return [_ordered(item) for item in data]
-    return data if isinstance(data, bool | int | float | str) else None
+        return [_ordered(item, message) for item in data]
+    if not isinstance(data, dict):
+        return data if isinstance(data, bool | int | float | str) else None
+    if not str(getattr(message, "full_name", "google.protobuf.")).startswith("google.protobuf."):
+        fields = {field.json_name: field.message_type for field in getattr(message, "fields", ())}
+        if fields.keys() >= data.keys() and not _is_map(message):
+            return {name: _ordered(item, fields[name]) for name, item in data.items()}
+    kept = _map_values(message)
+    return {str(key): _ordered(data[key], kept) for key in sorted(data)}
+
+
+def _is_map(message: object) -> bool:
+    """Tell whether a description is that of a map's entries."""
+    options = getattr(message, "GetOptions", None)
+    return bool(options and options().map_entry)
+
+
+def _map_values(message: object) -> object:
+    """Return the description of a map's values, None where these are no messages."""
+    if not _is_map(message):
+        return None
+    return getattr(message, "fields_by_name")["value"].message_type  # noqa: B009 - untyped
 
 
 def _name(key: object) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .graph import Graph, Node, Spec
-from .model import Origin, RetryPolicy, ValueState
+from .model import Derived, Origin, RetryPolicy, ValueState
 from .plan import Operation
 from .planner import Draft
 from .planner.meaning import specify
@@ -88,12 +88,15 @@ class Ledger:
             node.error, node.adopted, node.operation, node.doubt,
         )  # fmt: skip
 
-    def take_on(self, draft: Draft) -> None:
-        """Note what a draft wants; the operations follow one by one."""
+    def take_on(self, draft: Draft, *, retrying: bool = False) -> None:
+        """Note what a draft wants; the operations follow one by one.
+
+        A retry goes on counting the attempts of what it unblocks.
+        """
         graph, touched = self.graph, self.touched
         graph.unsettled.clear()
         for key in draft.unblocked:
-            self.unblock(key)
+            self._unblock(key, retrying=retrying)
         for key, spec in draft.wants.items():
             node = graph.node(key)
             touched[key] = None
@@ -116,8 +119,7 @@ class Ledger:
         touched.update(dict.fromkeys(draft.seeds))
         self.place_facts(draft.facts.get(-1, ()))
 
-    def unblock(self, key: str) -> None:
-        """Have a failed key tried again."""
+    def _unblock(self, key: str, *, retrying: bool) -> None:
         node = self.graph.nodes.get(key)
         if node is None:
             return
@@ -125,7 +127,8 @@ class Ledger:
             self.graph.revision += 1
             self.touched[key] = None
         node.blocked = False
-        node.attempt = 0
+        if not retrying:
+            node.attempt = 0
         node.retry_at = None
         if node.rejected is None:
             node.error = None
@@ -139,8 +142,8 @@ class Ledger:
         self.touched[key] = None
         node.operation = operation.kind
         node.doubt = None
-        if node.lost:
-            node.lost = False
+        if node.lost or node.attempt:
+            node.lost, node.attempt = False, 0
         if operation.kind == "delete":
             graph.set_have(node, None, None)
             return
@@ -183,6 +186,7 @@ class Ledger:
         if have is not None and _equal(have.value, value):
             if metadata is not None and metadata != node.metadata:
                 graph.set_have(node, have, metadata)
+            self._observe_derived(node, have)
             return
         self.touched[key] = None
         if have is None:
@@ -207,28 +211,58 @@ class Ledger:
         node.adopted = not ours and node.want is not None
 
     def _observe_derived(self, node: Node, before: Spec | None) -> None:
-        """Have the derived values of a property come and go with it."""
+        """Have what nobody retrieves by itself come and go with its base."""
         spec = node.have
-        kept = {d.key for d in spec.derived} if spec is not None and node.is_property else set()
-        for derived in before.derived if before is not None else ():
-            if derived.key not in kept:
-                self._lose_follower(derived.key, node.key)
-        if spec is None or not node.is_property:
+        if spec is None or not (spec.derived or (before is not None and before.derived)):
             return
+        if before is not spec and before is not None:
+            kept = {derived.key for derived in spec.derived}
+            for derived in before.derived:
+                if derived.key not in kept:
+                    self._lose_follower(derived.key, node.key)
         for derived in spec.derived:
-            follower = self.graph.node(derived.key)
-            if follower.want is None and (follower.have is None or follower.is_property):
-                follower.origin = Origin.SOUTHBOUND
-                self.touched[derived.key] = None
-                self.graph.set_have(follower, Spec(None, derived.value, node.key), None)
-                self._unsettle(follower)
+            if node.is_property:
+                self._observe_property(derived, node.key)
+            else:
+                self._observe_follower(derived, node.key)
+
+    def _observe_property(self, derived: Derived, base: str) -> None:
+        follower = self.graph.node(derived.key)
+        if follower.want is not None or not (follower.have is None or follower.is_property):
+            return
+        if follower.have is None or not _equal(follower.have.value, derived.value):
+            follower.origin = Origin.SOUTHBOUND
+            self.touched[derived.key] = None
+            self.graph.set_have(follower, Spec(None, derived.value, base), None)
+            self._unsettle(follower)
+
+    def _observe_follower(self, derived: Derived, base: str) -> None:
+        """Conclude from its base that a derived value stands, where nothing else can tell."""
+        node = self.graph.nodes.get(derived.key)
+        if node is None or node.late or node.want is None or node.want.base != base:
+            return
+        want, binding = node.want, node.want.binding
+        if binding is not None and binding.retrieve is not None:
+            return
+        if node.have is not None and _equal(node.have.value, derived.value):
+            return
+        if node.have is None and node.doubt is None and not node.lost and want.binding is not None:
+            return
+        spec = want
+        if not _equal(want.value, derived.value):
+            spec = _seen_spec(binding, derived.key, derived.value, base, plain=False)
+        self.touched[derived.key] = None
+        self.graph.set_have(node, spec, node.metadata)
+        node.doubt, node.lost = None, False
+        self._unsettle(node)
 
     def _lose_follower(self, key: str, base: str) -> None:
         """Drop a fact, or a property's derived value, whose base has gone."""
         node = self.graph.nodes.get(key)
         if node is None or node.have is None or node.have.base != base:
             return
-        if node.have.is_fact or node.is_property:
+        binding = node.have.binding
+        if node.is_property or binding is None or binding.retrieve is None:
             self._set_lost(node)
 
     def lose(self, key: str) -> None:
@@ -244,7 +278,10 @@ class Ledger:
             return
         self._set_lost(node)
         for derived in have.derived:
-            self._lose_follower(derived.key, key)
+            follower = self.graph.nodes.get(derived.key)
+            if follower is not None and follower.have is not None:
+                if follower.is_property or follower.have.is_fact:
+                    self._lose_follower(derived.key, key)
 
     def _set_lost(self, node: Node) -> None:
         node.lost = node.want is not None

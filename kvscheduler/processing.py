@@ -99,7 +99,7 @@ class Processing:
     def _begin(self, draft: Draft, *, undoing: bool = False) -> bool:
         """Note a draft and run it as far as that goes inline; tell whether it is through."""
         engine, work = self._engine, self._work
-        engine.ledger.take_on(draft)
+        engine.ledger.take_on(draft, retrying=work.kind == "retry")
         for key, why in draft.refused.items():
             error = OperationError(key, "update", SchedulerError(why))
             engine.ledger.failed(key, "update", error)

@@ -15,7 +15,7 @@ FORMAT_VERSION = "1.0"
 NO_CHANGES = "No changes. The southbound already matches."
 
 MAX_VALUE_CHARS = 72
-MAX_LINE_CHARS = 110
+MAX_LINE_CHARS = 90
 MAX_ELEMENTS = 8
 
 Kind = Literal["create", "update", "recreate", "delete"]
@@ -296,15 +296,28 @@ def _tree_lines(entries: list[_Entry], paint: _Paint) -> Iterator[str]:
 
 def _entry_lines(entry: _Entry, indent: int, paint: _Paint) -> Iterator[str]:
     """Yield an entry's own line and what is to be known of its value."""
-    yield _line(_SYMBOL[entry.kind], entry.key, entry.reason, indent, paint)
+    # Where it stands beneath its base that needs no words.
+    reason = "" if entry.reason == f"derived from {entry.base}" else entry.reason
+    yield _line(_SYMBOL[entry.kind], entry.key, reason, indent, paint)
     margin = " " * (indent + 6)
     if entry.kind in {"update", "recreate"}:
         for change in changes(entry.old, entry.new):
             yield margin + printable(change)
     elif entry.kind == "create" and entry.base is None and isinstance(entry.new, dict):
-        shown = ", ".join(f"{name}: {_short(item)}" for name, item in entry.new.items())
-        if shown:
-            yield margin + paint.faint(printable(_cut(shown, MAX_LINE_CHARS)))
+        for line in _wrapped([f"{name}: {_short(item)}" for name, item in entry.new.items()]):
+            yield margin + paint.faint(printable(line))
+
+
+def _wrapped(fields: list[str]) -> Iterator[str]:
+    """Yield the fields on as many lines as they take, none of them torn apart."""
+    line = ""
+    for field in fields:
+        if line and len(line) + len(field) > MAX_LINE_CHARS:
+            yield f"{line},"
+            line = ""
+        line = f"{line}, {field}" if line else field
+    if line:
+        yield line
 
 
 def _line(symbol: str, key: str, reason: str, indent: int, paint: _Paint) -> str:

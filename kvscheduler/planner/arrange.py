@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import logging
+
+from ..errors import SchedulerError
 from .order import Network, Order, find_order, with_order
 from .rings import rings
 from .steps import Steps
 from .wiring import wire
 
 __all__ = ["arrange"]
+
+logger = logging.getLogger(__name__)
 
 _PRUNED = 32
 
@@ -30,7 +35,8 @@ def arrange(steps: Steps) -> tuple[list[int], list[list[int]]]:
             continue
         picks = cut_off or _openers(steps, network, order.stuck)
         if not picks:
-            raise AssertionError(f"no order for {[steps.operations[n] for n in order.stuck]}")
+            network, order = _without_choices(steps, network)
+            break
         extra.update(picks)
     if 1 < len(extra) <= _PRUNED:
         extra = _spared(steps, extra)
@@ -48,6 +54,17 @@ def _attempt(
     if cut_off:
         return network, Order(()), cut_off
     return network, find_order(network), cut_off
+
+
+def _without_choices(steps: Steps, network: Network) -> tuple[Network, Order]:
+    """Give up any-of supports in between where nothing can be recreated for their sake."""
+    blocked = [steps.operations[n].key for n in range(len(steps.operations))]
+    logger.error("no order keeps every any-of dependency met: %s", ", ".join(blocked[:8]))
+    network.choices.clear()
+    order = find_order(network)
+    if order.stuck:
+        raise SchedulerError(f"no order for the operations on {', '.join(blocked[:8])}")
+    return network, order
 
 
 def _spared(steps: Steps, extra: dict[str, str]) -> dict[str, str]:

@@ -56,10 +56,11 @@ class Closure:
         for key in self.seeds:
             self._sort_in(key)
         self._grow(key for key in self.seeds if key not in self.waiting)
-        while self._grow_rings():
+        while self.waiting and self._grow_rings():
             pass
-        self._prune()
-        self._ground()
+        if self.staying or self.outlook.removed:
+            self._prune()
+            self._ground()
 
     def _sort_in(self, key: str) -> None:
         node = self.nodes.get(key)
@@ -271,9 +272,10 @@ class Closure:
         before = len(self.outlook.held) + len(self.outlook.denied)
         for key in self.outlook.removed:
             self._hold_needed(key)
-        for key, spec in (*self.outlook.added.items(), *self.staying.items()):
-            if spec.claims and key not in self.outlook.removed:
-                self._deny_claimed(key, spec)
+        if self.graph.holders:
+            for key, spec in (*self.outlook.added.items(), *self.staying.items()):
+                if spec.claims and key not in self.outlook.removed:
+                    self._deny_claimed(key, spec)
         return len(self.outlook.held) + len(self.outlook.denied) > before
 
     def _hold_needed(self, key: str) -> None:

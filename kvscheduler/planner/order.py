@@ -50,10 +50,10 @@ def find_order(network: Network) -> Order:
     if len(run.order) == len(network.before):
         return Order(tuple(run.order))
     stuck = frozenset(n for n in range(len(network.before)) if not run.done[n])
-    if network.choices and len(stuck) <= _SMALL:
-        rest = _Search(run, stuck).find()
+    if network.choices and len(network.before) <= _SMALL:
+        rest = _Search(network).find()
         if rest is not None:
-            return Order((*run.order, *rest))
+            return Order(tuple(rest))
     return Order(tuple(run.order), stuck)
 
 
@@ -135,28 +135,22 @@ class _Run:
 class _Search:
     """All orders of a few numbers, depth first; for choices that no greedy order keeps."""
 
-    def __init__(self, run: _Run, stuck: frozenset[int]) -> None:
-        self._before = {n: [b for b in run.network.before[n] if b in stuck] for n in stuck}
-        self._choices = [
-            choice.edges
-            for index, choice in enumerate(run.network.choices)
-            if not run.met[index]
-        ]
+    def __init__(self, network: Network) -> None:
+        self._before = network.before
+        self._choices = [choice.edges for choice in network.choices]
         self._dead: set[tuple[frozenset[int], frozenset[int]]] = set()
-        self._numbers = sorted(stuck)
-        self._run = run
 
     def find(self) -> list[int] | None:
         path: list[int] = []
         return path if self._extend(path, frozenset(), frozenset()) else None
 
     def _extend(self, path: list[int], done: frozenset[int], met: frozenset[int]) -> bool:
-        if len(path) == len(self._numbers):
+        if len(path) == len(self._before):
             return len(met) == len(self._choices)
         if (done, met) in self._dead:
             return False
-        for number in self._numbers:
-            if number in done or any(b not in done for b in self._before[number]):
+        for number, before in enumerate(self._before):
+            if number in done or not done.issuperset(before):
                 continue
             now_met = self._met_by(number, done, met)
             if now_met is None:
@@ -171,27 +165,17 @@ class _Search:
     def _met_by(
         self, number: int, done: frozenset[int], met: frozenset[int]
     ) -> frozenset[int] | None:
+        """Return the choices met once the number has run, None where one no longer can be."""
         gained = set(met)
         for index, edges in enumerate(self._choices):
             if index in met:
                 continue
-            alive = False
-            for first, then in edges:
-                if self._is_done(then, done):
-                    continue
-                if then == number:
-                    if self._is_done(first, done):
-                        gained.add(index)
-                elif first == number:
-                    gained.add(index)
-                else:
-                    alive = True
-            if index not in gained and not alive:
+            alive = [edge for edge in edges if edge[1] not in done and edge[1] != number]
+            if any(first == number for first, _ in alive):
+                gained.add(index)
+            elif not alive:
                 return None
         return frozenset(gained)
-
-    def _is_done(self, number: int, done: frozenset[int]) -> bool:
-        return number in done or self._run.done[number]
 
 
 def with_order(network: Network, order: Sequence[int]) -> list[list[int]]:

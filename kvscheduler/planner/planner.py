@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from ..graph import Graph, Spec
+from collections.abc import Iterable
+
+from ..graph import Graph
 from ..model import Origin
 from ..plan import Operation
 from ..registry import Registry
@@ -32,14 +34,16 @@ def draft(graph: Graph, registry: Registry, change: Change) -> Draft:
     while True:
         closure = close(wants, seeds, held, denied)
         steps = Steps(closure)
-        refused.update(steps.refused)
         operations, edges = _ordered(steps)
+        if not (steps.refused or steps.stuck_recreates or steps.recreated):
+            break
         stuck = {**steps.refused, **steps.stuck_recreates, **_adopted_recreates(steps)}
         fresh = {key: why for key, why in stuck.items() if key not in held}
         if not fresh:
             break
         for key, why in fresh.items():
             closure.hold(key, why)
+        refused.update(steps.refused)
         refused.update(_adopted_recreates(steps))
     return Draft(
         wants=wants.specs,
@@ -58,8 +62,10 @@ def draft(graph: Graph, registry: Registry, change: Change) -> Draft:
 
 def _seeds(graph: Graph, wants: Wants, change: Change) -> tuple[str, ...]:
     seeds = dict.fromkeys(wants.specs)
-    seeds.update(dict.fromkeys(sorted(wants.unblocked)))
-    seeds.update(dict.fromkeys(sorted(graph.unsettled)))
+    if wants.unblocked:
+        seeds.update(dict.fromkeys(sorted(wants.unblocked)))
+    if graph.unsettled:
+        seeds.update(dict.fromkeys(sorted(graph.unsettled)))
     if change.purge:
         leftovers = (
             key
@@ -74,6 +80,9 @@ def _ordered(steps: Steps) -> tuple[list[Operation], list[tuple[int, ...]]]:
     if _only_creates(steps):
         steps.build_creates()
         return steps.operations, _create_edges(steps)
+    if _only_plain_updates(steps):
+        steps.build_updates()
+        return steps.operations, [()] * len(steps.operations)
     numbers, before = arrange(steps)
     return _permuted(steps, numbers, before)
 
@@ -88,6 +97,21 @@ def _only_creates(steps: Steps) -> bool:
         or steps.absorbed
         or any(spec.claims for spec in closure.outlook.added.values())
     )
+
+
+def _only_plain_updates(steps: Steps) -> bool:
+    """Tell whether values change in place, and nothing that others could wait for."""
+    outlook = steps.outlook
+    if outlook.added or outlook.removed or steps.demanded:
+        return False
+    for changes in (steps.updated, steps.absorbed):
+        for key, want in changes.items():
+            have = steps.nodes[key].have
+            if have is None or want.anyof or have.anyof:
+                return False
+            if want.needs != have.needs or want.claims != have.claims:
+                return False
+    return True
 
 
 def _create_edges(steps: Steps) -> list[tuple[int, ...]]:
@@ -138,15 +162,17 @@ def _adopted_recreates(steps: Steps) -> dict[str, str]:
 
 def _waiting(closure: Closure, refused: dict[str, str]) -> dict[str, str]:
     outlook = closure.outlook
-    keys = dict.fromkeys(closure.seeds)
-    for more in (closure.waiting, outlook.removed, outlook.held, outlook.denied):
-        keys.update(dict.fromkeys(more))
+    keys: Iterable[str] = closure.seeds
+    if closure.waiting or outlook.removed or outlook.held or outlook.denied:
+        more = (*closure.waiting, *outlook.removed, *outlook.held, *outlook.denied)
+        keys = dict.fromkeys((*keys, *more))
+    left = [key for key in keys if key in outlook.held or not outlook.stands(key)]
+    found: dict[str, str] = {}
+    if not left:
+        return found
     explanation = Explanation(outlook)
-    found = {}
-    for key in keys:
-        want: Spec | None = closure.wants.spec(key)
-        if want is None or want.is_fact or key in refused:
-            continue
-        if key in outlook.held or not outlook.stands(key):
+    for key in left:
+        want = closure.wants.spec(key)
+        if want is not None and not want.is_fact and key not in refused:
             found[key] = explanation.why(key)
     return found

@@ -107,6 +107,13 @@ class Steps:
             self._add_create(key, spec)
         self._place_facts()
 
+    def build_updates(self) -> None:
+        """Make the operations of a change that only updates, in key order."""
+        for key in sorted(self.updated):
+            self._add_update(key, self.updated[key])
+        if self.outlook.added or self.outlook.removed:
+            self._place_facts()
+
     def is_joined(self) -> bool:
         """Tell whether an update adds a dependency, and so may close a ring."""
         for key in self.changed:
@@ -197,20 +204,32 @@ class Steps:
         for key in self.outlook.removed:
             have = self.nodes[key].have
             if have is not None and have.is_fact:
-                by = self.gone.get(have.base or "", self.changed.get(have.base or ""))
-                self._place(key, None, by, self.gone)
+                self._place(key, None, self.remover(have.base), self.gone)
         for key, spec in self.outlook.added.items():
             if spec.is_fact:
-                by = self.made.get(spec.base or "", self.changed.get(spec.base or ""))
-                self._place(key, spec, by, self.made)
+                self._place(key, spec, self.maker(spec.base), self.made)
         for key in self.recreated:
+            have, want = self.nodes[key].have, self.absorbed.get(key)
+            if have is not None and have.is_fact and want is not None:
+                self._place(key, None, self.remover(have.base), self.gone)
+                self._place(key, want, self.maker(want.base), self.made)
             for fact in self._facts_of(key):
                 if fact in self.outlook.removed:
                     continue
                 final = self.outlook.final(fact)
+                if final is not None and final.base != key:
+                    continue
                 self._place(fact, None, self.gone[key], self.gone)
-                if final is not None and final.base == key:
+                if final is not None:
                     self._place(fact, final, self.made[key], self.made)
+
+    def maker(self, base: str | None) -> int | None:
+        """Return the operation that brings about a base's facts."""
+        return self.made.get(base or "", self.changed.get(base or ""))
+
+    def remover(self, base: str | None) -> int | None:
+        """Return the operation that takes away a base's facts."""
+        return self.gone.get(base or "", self.changed.get(base or ""))
 
     def _place(self, key: str, spec: Spec | None, by: int | None, where: dict[str, int]) -> None:
         if by is not None:

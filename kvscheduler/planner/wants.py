@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import ClaimConflict, InvalidValue
@@ -80,6 +80,7 @@ class _Resolution:
         self.refused = refused
         self.changed_bases: list[tuple[str, Spec | None, Spec | None]] = []
         self.once_derived: list[str] = []
+        self.gainers: dict[str, str] = {}
 
     def run(self) -> None:
         for key in self._deleted():
@@ -87,17 +88,20 @@ class _Resolution:
         values = self._values()
         for key in sorted(values):
             self._set(key, values[key])
-        self._drop_derived()
-        for base, _, new in self.changed_bases:
-            if new is not None and new.derived:
-                self._gain_derived(base, new)
-        self._check_once_derived()
+        if self.changed_bases:
+            self._drop_derived()
+            for base, _, new in self.changed_bases:
+                if new is not None and new.derived:
+                    self._gain_derived(base, new)
+        if self.once_derived:
+            self._check_once_derived()
         self._check_claims()
         self._unblock()
 
-    def _values(self) -> dict[str, Any]:
-        values = dict(self.change.values)
+    def _values(self) -> Mapping[str, Any]:
+        values = self.change.values
         if self.change.rebind:
+            values = dict(values)
             for key, node in self.graph.nodes.items():
                 if node.rejected is not None and node.rejected[1] is None:
                     values.setdefault(key, node.rejected[0])
@@ -194,10 +198,8 @@ class _Resolution:
 
     def _gain_derived(self, base: str, spec: Spec) -> None:
         for key, value in spec.derived:
+            self._check_owner(key, base)
             current = self.wants.spec(key)
-            if current is not None and current.base != base:
-                owners = (base, key) if current.base is None else (current.base, base)
-                raise ClaimConflict(key, owners)
             try:
                 binding = bound(self.wants.registry, key)
                 if current is not None and self._is_same_derived(key, current, binding, value):
@@ -205,6 +207,39 @@ class _Resolution:
                 self.specs[key] = specify(binding, key, value, base)
             except InvalidValue as error:
                 self.wants.rejected[key] = (value, base, error)
+                self._keep_predecessor(key, base)
+
+    def _check_owner(self, key: str, base: str) -> None:
+        """Refuse a key that is wanted otherwise too, be that value valid or not."""
+        other = self.gainers.setdefault(key, base)
+        if other != base:
+            raise ClaimConflict(key, (other, base))
+        current = self.wants.spec(key)
+        if current is not None and current.base != base:
+            owners = (base, key) if current.base is None else (current.base, base)
+            raise ClaimConflict(key, owners)
+        node = self.graph.nodes.get(key)
+        rejected = node.rejected if node is not None else None
+        if key in self.wants.rejected:
+            rejected = self.wants.rejected[key][:2]
+        elif key in self.specs or rejected is None:
+            return
+        owner = rejected[1]
+        if owner == base:
+            return
+        if owner is None:
+            raise ClaimConflict(key, (base, key))
+        still = self.wants.spec(owner)
+        if still is not None and any(derived.key == key for derived in still.derived):
+            raise ClaimConflict(key, (owner, base))
+
+    def _keep_predecessor(self, key: str, base: str) -> None:
+        """Let a derived key that moves with an invalid value take its valid one along."""
+        node = self.graph.nodes.get(key)
+        old = None if node is None else node.want
+        if old is None or old.base is None or old.base == base:
+            return
+        self.specs[key] = specify(old.binding, key, old.value, base)
 
     def _is_same_derived(
         self, key: str, current: Spec, binding: Binding | None, value: Any
@@ -228,9 +263,10 @@ class _Resolution:
                 raise ClaimConflict(key, (key, base))
 
     def _check_claims(self) -> None:
+        claiming = [key for key, spec in self.specs.items() if spec is not None and spec.claims]
         taken: dict[str, str] = {}
         claimants = self.graph.claimants
-        for key in sorted(self.specs):
+        for key in sorted(claiming):
             spec = self.specs[key]
             for claim in spec.claims if spec is not None else ():
                 other = taken.setdefault(claim, key)
@@ -258,7 +294,7 @@ class _Resolution:
         if self.change.unblock is None:
             blocked = [key for key, node in nodes.items() if node.blocked]
             self.wants.unblocked.update(dict.fromkeys(blocked))
-        else:
+        elif self.change.unblock:
             self.wants.unblocked.update(dict.fromkeys(self.change.unblock))
         for key in tuple(self.wants.unblocked):
             spec = self.wants.spec(key)

@@ -70,8 +70,10 @@ class _Wiring:
                 maker = self._done.get(need, self.steps.made.get(need))
                 if maker is not None and maker != number:
                     before[self._enter.get(key, number)].append(maker)
-            elif key in self.steps.changed and need in self.steps.made:
-                before[number].append(self.steps.made[need])
+            elif key in self.steps.changed:
+                maker = self.steps.made.get(need)
+                if maker is not None and maker != number:
+                    before[number].append(maker)
 
     def _wire_removal(self, key: str, number: int, have: Spec) -> None:
         ring = self._old_ring.get(key)
@@ -94,11 +96,15 @@ class _Wiring:
 
     def _wire_absorbed(self, key: str, want: Spec) -> None:
         """Let a value that needs no operation swap its dependencies all the same."""
-        have = self.graph.have(key)
-        if have is None or have.needs == want.needs or key in self.steps.recreated:
+        have, steps = self.graph.have(key), self.steps
+        if have is None or have.needs == want.needs or key in steps.recreated:
             return
-        removals = [self.steps.gone.get(n) for n in have.needs if n not in want.needs]
-        makers = [self.steps.made.get(n) for n in want.needs]
+        if want.is_fact:  # a fact moves with the operations of its bases
+            removals = [steps.remover(have.base)]
+            makers = [steps.maker(want.base)]
+        else:
+            removals = [steps.gone.get(n) for n in have.needs if n not in want.needs]
+            makers = [steps.made.get(n) for n in want.needs]
         for removal in removals:
             for maker in makers:
                 if removal is not None and maker is not None and maker != removal:

@@ -135,7 +135,7 @@ def reasons(
     found = {}
     for key in sorted(set(units) - stand):
         unit = units[key]
-        missing = [name for name in unit.holds_on_to() if name not in there]
+        missing = [name for name in unit.holds_on_to() if name not in there and name != key]
         missing += [
             f"any:{'|'.join(one.prefixes)}"
             for one in unit.any_of
@@ -171,6 +171,13 @@ class Oracle:
         self._refuse_claims_held_twice(units)
         self.wanted, self.counted = twin.wanted, twin.counted
         self._derived = {key: unit.value for key, unit in units.items() if unit.base is not None}
+
+    def reconsider(self) -> None:
+        """Look at all values anew, as when a descriptor has come: they may not be valid now."""
+        valid = self.rules.is_valid
+        self.counted = {k: value for k, value in self.counted.items() if valid(k, value)}
+        self._derived = {k: value for k, value in self._derived.items() if valid(k, value)}
+        self.change({})
 
     def replace(self, values: Mapping[str, Any]) -> None:
         """Take a full or upstream resync in: what is not among the values is not wanted."""

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .clock import Clock, SystemClock
 from .descriptor import Descriptor, Southbound
 from .errors import (
@@ -33,15 +35,21 @@ from .plan import Executed, Operation, Plan, TransactionResult
 from .scheduler import Scheduler
 from .transaction import Transaction
 
+if TYPE_CHECKING:
+    from .codec import Codec
+    from .journal import Journal
+
 __all__ = [
     "ClaimConflict",
     "Clock",
+    "Codec",
     "Depends",
     "DependsOnAny",
     "Derived",
     "Descriptor",
     "Executed",
     "InvalidValue",
+    "Journal",
     "JournalError",
     "JournalLocked",
     "Operation",
@@ -65,3 +73,12 @@ __all__ = [
     "ValueState",
     "ValueStatus",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import what needs sqlite3 only when somebody asks for it."""
+    if name not in ("Codec", "Journal"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import codec, journal  # noqa: PLC0415 - see above
+
+    return codec.Codec if name == "Codec" else journal.Journal

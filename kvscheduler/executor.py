@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .calls import Calls, DeadlineExceeded
 from .clock import Clock
 from .errors import OperationError
+from .graph import Node
 from .ledger import Ledger
 from .plan import Executed, Operation
 from .planner import Draft
@@ -81,58 +82,38 @@ class Run:
 
     def run_inline(self) -> bool:
         """Run as far as that goes without waiting; tell whether the plan is through."""
-        operations, graph = self.operations, self.executor.graph
-        monotonic = self.executor.clock.monotonic
-        ledger, facts, keeper = self.executor.ledger, self.draft.facts, self.executor.keeper
-        nodes = graph.nodes
+        operations, executor = self.operations, self.executor
+        nodes, ledger, keeper = executor.graph.nodes, executor.ledger, executor.keeper
+        facts, monotonic, revert = self.draft.facts, executor.clock.monotonic, self._revert
+        done, state = self.executed, self._state
         before = monotonic()
-        while self._next < len(operations) and not self.failed:
-            position = self._next
+        for position in range(self._next, len(operations)):
             operation = operations[position]
             node = nodes[operation.key]
-            binding = self._binding(operation)
+            binding = _binding_of(operation, node)
             if not binding.inline:
+                self._next = position
                 return False
             try:
-                metadata = _call_inline(binding, operation, node.metadata)
+                metadata = _call_inline(binding, operation, node)
             except Exception as error:  # noqa: BLE001 - whatever a descriptor raises
                 self._fail(position, error, monotonic() - before)
-                self._next += 1
                 return False
             if metadata is not None and hasattr(metadata, "__await__"):
-                self._adopt_awaitable(position, metadata)
+                self._start_call(position, binding, _identity, (metadata,))
                 return False
-            self._next += 1
-            self._state[position] = _DONE
-            ledger.succeeded(operation, metadata)
+            state[position] = _DONE
+            ledger.succeeded(operation, node, metadata)
             if facts and position in facts:
                 ledger.place_facts(facts[position])
             if keeper is not None:
                 keeper.record(node)
             now = monotonic()
-            duration = now - before
+            if now - before > _OVERRUN_S:
+                _report_overrun(binding, operation, now - before)
+            done.append(Executed(operation, None, now - before, revert))
             before = now
-            if duration > _OVERRUN_S:
-                _report_overrun(binding, operation, duration)
-            self.executed.append(Executed(operation, None, duration, self._revert))
-        return self._next == len(operations)
-
-    def _binding(self, operation: Operation) -> Binding:
-        """Return the descriptor that carries out an operation: the old one's for a delete."""
-        node = self.executor.graph.nodes[operation.key]
-        if operation.kind == "delete":
-            spec = node.have if node.have is not None else node.doubt
-        else:
-            spec = node.want
-        assert spec is not None
-        assert spec.binding is not None
-        return spec.binding
-
-    def _adopt_awaitable(self, position: int, awaitable: Any) -> None:
-        """Take a plain def that returned an awaitable for the async def that it is."""
-        binding = self._binding(self.operations[position])
-        self._next += 1
-        self._start_call(position, binding, _identity, (awaitable,))
+        return True
 
     # Concurrently: whatever the graph allows, within the limits.
 
@@ -177,13 +158,17 @@ class Run:
             if self._under_way >= self.executor.max_parallel:
                 break
             position = ready.popleft()
-            binding = self._binding(self.operations[position])
+            binding = self._binding(position)
             limit = binding.max_parallel
             if limit is not None and self._running.get(binding.name, 0) >= limit:
                 postponed.append(position)
                 continue
             self._start(position, binding)
         ready.extendleft(reversed(postponed))
+
+    def _binding(self, position: int) -> Binding:
+        operation = self.operations[position]
+        return _binding_of(operation, self.executor.graph.nodes[operation.key])
 
     def _start(self, position: int, binding: Binding) -> None:
         operation = self.operations[position]
@@ -235,10 +220,11 @@ class Run:
         operation = self.operations[position]
         self._state[position] = _DONE
         self._finished.append(position)
-        self.executor.ledger.succeeded(operation, metadata)
+        node = self.executor.graph.nodes[operation.key]
+        self.executor.ledger.succeeded(operation, node, metadata)
         self.executor.ledger.place_facts(self.draft.facts.get(position, ()))
         if self.executor.keeper is not None:
-            self.executor.keeper.record(self.executor.graph.nodes[operation.key])
+            self.executor.keeper.record(node)
         self.executed.append(Executed(operation, None, duration, self._revert))
 
     def _fail(self, position: int, error: Exception, duration: float) -> None:
@@ -260,15 +246,24 @@ class Run:
 _STARTED, _DONE, _FAILED = 1, 2, 3
 
 
-def _call_inline(binding: Binding, operation: Operation, metadata: Any) -> Any:
-    kind = operation.kind
+def _binding_of(operation: Operation, node: Node) -> Binding:
+    """Return the descriptor that carries out an operation: the old one's for a delete."""
+    if operation.kind == "delete":
+        spec = node.have if node.have is not None else node.doubt
+    else:
+        spec = node.want
+    return spec.binding  # type: ignore[union-attr,return-value]  # the planner saw to it
+
+
+def _call_inline(binding: Binding, operation: Operation, node: Node) -> Any:
+    kind, key = operation.kind, operation.key
     if kind == "create":
-        return binding.create(operation.key, operation.new)  # type: ignore[misc]  # planner saw to it
+        return binding.create(key, operation.new)  # type: ignore[misc]  # the planner saw to it
     if kind == "update":
-        return binding.update(  # type: ignore[misc]  # planner saw to it
-            operation.key, operation.old, operation.new, metadata
+        return binding.update(  # type: ignore[misc]  # the planner saw to it
+            key, operation.old, operation.new, node.metadata
         )
-    return binding.delete(operation.key, operation.old, metadata)
+    return binding.delete(key, operation.old, node.metadata)
 
 
 def _call_of(

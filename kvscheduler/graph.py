@@ -93,6 +93,11 @@ class Node:
         return self.want if self.want is not None else self.have
 
     @property
+    def is_troubled(self) -> bool:
+        """Whether something is the matter with it, even where it stands as wanted."""
+        return self.blocked or self.late or self.rejected is not None
+
+    @property
     def is_property(self) -> bool:
         """Whether only the southbound makes it."""
         return self.want is None and self.origin is not Origin.NORTHBOUND
@@ -171,12 +176,24 @@ class Graph:
         if metadata is not node.metadata:
             self._set_metadata(node, spec if spec is not None else old, metadata)
 
+    def stand(self, node: Node, metadata: Any) -> None:
+        """Note that a key stands just as it is wanted."""
+        want = node.want
+        if node.have is not None or want is None or want.claims:
+            self.set_have(node, want, metadata)
+            return
+        self.revision += 1
+        node.have = want
+        if metadata is not None:
+            self._set_metadata(node, want, metadata)
+
     def _set_metadata(self, node: Node, spec: Spec | None, metadata: Any) -> None:
         binding = None if spec is None else spec.binding
         node.metadata = metadata
         if binding is None:
             return
-        label = binding.label_of(node.key)
+        cut = binding.cut
+        label = node.key[cut:] if cut is not None else binding.label_of(node.key)
         if metadata is None:
             binding.metadata.pop(label, None)
         else:

@@ -95,7 +95,7 @@ def restore(records: Records, graph: Graph, registry: Registry) -> None:
 
 def _spec(registry: Registry, key: str, value: Any, base: str | None) -> Spec:
     try:
-        return specify(bound(registry, key), key, value, base)
+        return specify(bound(registry, key), key, value, base, seen=True)
     except InvalidValue as error:
         logger.warning("journal: %s: %s", key, error)
         try:

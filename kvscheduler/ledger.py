@@ -135,24 +135,21 @@ class Ledger:
 
     # Outcomes of operations.
 
-    def succeeded(self, operation: Operation, metadata: Any) -> None:
+    def succeeded(self, operation: Operation, node: Node, metadata: Any) -> None:
         """Note that an operation did what it should."""
-        graph, key = self.graph, operation.key
-        node = graph.nodes[key]
-        self.touched[key] = None
-        node.operation = operation.kind
-        node.doubt = None
-        if node.lost or node.attempt:
-            node.lost, node.attempt = False, 0
-        if operation.kind == "delete":
-            graph.set_have(node, None, None)
-            return
-        if operation.kind == "update":
-            if metadata is None:
-                metadata = node.metadata
+        kind = operation.kind
+        self.touched[node.key] = None
+        node.operation = kind
+        if node.doubt is not None or node.lost or node.attempt:
+            node.doubt, node.lost, node.attempt = None, False, 0
+        if kind == "delete":
+            self.graph.set_have(node, None, None)
+        elif kind == "create":
+            if node.origin is not Origin.NORTHBOUND:
+                node.origin = Origin.NORTHBOUND
+            self.graph.stand(node, metadata)
         else:
-            node.origin = Origin.NORTHBOUND
-        graph.set_have(node, node.want, metadata)
+            self.graph.stand(node, node.metadata if metadata is None else metadata)
 
     def place_facts(self, facts: Iterable[tuple[str, Spec | None]]) -> None:
         """Note that facts have come, or gone, with their base."""
@@ -172,6 +169,7 @@ class Ledger:
         node.error = error
         if kind == "create":
             node.doubt = node.want
+        self._unsettle(node)
         graph.unsettled[key] = None
 
     # Observations.
@@ -309,7 +307,10 @@ class Ledger:
             node = graph.nodes.get(key)
             if node is None:
                 continue
-            state = state_of(graph, node)
+            if node.have is node.want and node.have is not None and not node.is_troubled:
+                state = ValueState.CONFIGURED
+            else:
+                state = state_of(graph, node)
             if state is not node.state:
                 node.state = state
                 node.since = now
@@ -336,7 +337,7 @@ def _seen_spec(
 ) -> Spec:
     """Return the meaning of a value as found; an unreadable one means nothing but itself."""
     try:
-        spec = specify(binding, key, value, base)
+        spec = specify(binding, key, value, base, seen=True)
     except Exception:  # noqa: BLE001 - what stands may be invalid by our own rules
         return Spec(binding, value, base, () if base is None else (base,))
     if plain:

@@ -22,7 +22,7 @@ class Binding:
     """
 
     __slots__ = (
-        "claims", "create", "deadline_s", "delete", "dependencies", "derived", "descriptor",
+        "claims", "create", "cut", "deadline_s", "delete", "dependencies", "derived", "descriptor",
         "equivalent", "inline", "is_retriable", "label", "max_parallel", "metadata", "name",
         "prefix", "requires_recreate", "retrieve", "retrieve_after", "selects", "update",
         "validate", "watch", "writable",
@@ -59,6 +59,7 @@ class Binding:
         self.inline = not descriptor.blocking and not any(
             call is not None and inspect.iscoroutinefunction(call) for call in calls
         )
+        self.cut = len(self.prefix) if self.label is None and self.selects is None else None
         self.metadata: dict[str, Any] = {}
 
     def label_of(self, key: str) -> str:

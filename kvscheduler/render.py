@@ -296,8 +296,9 @@ def _tree_lines(entries: list[_Entry], paint: _Paint) -> Iterator[str]:
 
 def _entry_lines(entry: _Entry, indent: int, paint: _Paint) -> Iterator[str]:
     """Yield an entry's own line and what is to be known of its value."""
-    # Where it stands beneath its base that needs no words.
-    reason = "" if entry.reason == f"derived from {entry.base}" else entry.reason
+    # Beneath its base it needs no words that it comes of it.
+    of_base = {f"derived from {entry.base}", f"{entry.base} is there now"}
+    reason = "" if entry.reason in of_base else entry.reason
     yield _line(_SYMBOL[entry.kind], entry.key, reason, indent, paint)
     margin = " " * (indent + 6)
     if entry.kind in {"update", "recreate"}:

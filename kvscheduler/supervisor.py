@@ -95,7 +95,11 @@ class Supervisor:
         journal = self._journal if isinstance(self._journal, Journal) else Journal(self._journal)
         records = journal.open()
         self._engine.keep(Keeper(journal, self._engine.graph))
-        load(records, self._engine)
+        try:
+            load(records, self._engine)
+        except BaseException:
+            journal.close()
+            raise
 
     async def close(self) -> None:
         """Finish the work under way and end everything else."""
@@ -112,10 +116,12 @@ class Supervisor:
             _, left = await asyncio.wait({self._owner}, timeout=_CLOSING_S)
             if left:
                 logger.warning("a southbound call does not end; the scheduler leaves it behind")
-        if self._engine.keeper is not None:
-            self._engine.keeper.journal.close()
-        if was_running:
-            self._engine.turns.release()
+        try:
+            if self._engine.keeper is not None:
+                self._engine.keeper.journal.close()
+        finally:
+            if was_running:
+                self._engine.turns.release()
 
     def registered(self, bindings: list[Binding]) -> None:
         """Take up descriptors that have come while running."""

@@ -107,5 +107,5 @@ def _recreatable(steps: Steps, network: Network, ring: set[int]) -> set[str]:
         if any(first in ring and then in ring for first, then in choice.edges):
             keys.add(choice.owner)
     keys = {key for key in keys if key not in steps.recreated and steps.is_standing(key)}
-    own = {key for key in keys if not steps.nodes[key].adopted}
+    own = {key for key in keys if not steps.outlook.is_exempt(steps.nodes[key])}
     return own or keys

@@ -53,35 +53,65 @@ class Closure:
 
     def run(self) -> None:
         """Work out what will stand."""
-        for key in self.seeds:
-            self._sort_in(key)
-        self._grow(key for key in self.seeds if key not in self.waiting)
+        self._grow(self._sort_in())
         while self.waiting and self._grow_rings():
             pass
         if self.staying or self.outlook.removed:
             self._prune()
             self._ground()
 
-    def _sort_in(self, key: str) -> None:
-        node = self.nodes.get(key)
-        if node is None or (node.have is None and node.doubt is None):
-            return
-        want = self.wants.spec(key)
-        if want is not None:
-            if node.have is not None and not self.outlook.is_stuck(node):
-                self.staying[key] = want
-        elif self.outlook.is_exempt(node):
-            if node.want is not None or key in self.wants.specs:
-                self.released.append(key)
-        elif not self.outlook.is_stuck(node):
-            self.outlook.removed[key] = None
+    def _sort_in(self) -> list[str]:
+        """Tell what stays, goes or is handed back; return what may be made."""
+        nodes, missing = self.nodes, []
+        for key in self.seeds:
+            node = nodes.get(key)
+            if node is None or (node.have is None and node.doubt is None):
+                missing.append(key)
+                continue
+            want = self.wants.spec(key)
+            if want is not None:
+                if node.have is None:
+                    missing.append(key)
+                elif not self.outlook.is_stuck(node):
+                    self.staying[key] = want
+            elif self.outlook.is_exempt(node):
+                if node.want is not None or key in self.wants.specs:
+                    self.released.append(key)
+            elif not self.outlook.is_stuck(node):
+                self.outlook.removed[key] = None
+        return missing
 
     # Growing: what the change makes possible.
 
     def _grow(self, keys: Iterable[str]) -> None:
+        added, waiters, stands = self.outlook.added, self._waiters, self.outlook.stands
+        specs, nodes, denied = self.wants.specs, self.nodes, self.outlook.denied
         for key in keys:
-            if key not in self.outlook.added:
+            spec = specs.get(key)
+            if spec is None or spec.anyof or key in nodes or waiters or key in denied:
                 self._visit(key)
+            elif spec.base is not None and spec.base in nodes:
+                self._visit(key)
+            elif key not in added and spec.is_creatable:
+                # The plain case, which most values are: new, and all that it needs is there.
+                for need in spec.needs:
+                    if need not in added and not stands(need):
+                        self._visit(key)
+                        break
+                else:
+                    self.outlook.add(key, spec)
+                    if self._is_awaited(key):
+                        self._wake_all(key)
+
+    def _is_awaited(self, key: str) -> bool:
+        graph = self.graph
+        return bool(graph.dependents(key) or graph.watching or self._watching)
+
+    def _wake_all(self, key: str) -> None:
+        stack: list[str] = []
+        self._wake(key, stack)
+        for waiter in stack:
+            self._visit(waiter)
 
     def _candidate(self, key: str) -> Spec | None:
         want = self.wants.spec(key)
@@ -100,15 +130,16 @@ class Closure:
         return self.outlook.is_stuck(base) and base.have is not self.wants.spec(base.key)
 
     def _visit(self, key: str) -> None:
+        added, stands = self.outlook.added, self.outlook.stands
         stack = [key]
         while stack:
             key = stack.pop()
-            if key in self.outlook.added or key in self.waiting:
+            if key in added or key in self.waiting:
                 continue
             spec = self._candidate(key)
             if spec is None:
                 continue
-            missing = [need for need in spec.needs if not self.outlook.stands(need)]
+            missing = [n for n in spec.needs if n not in added and not stands(n)]
             if missing:
                 self._wait(key, spec, missing)
             elif spec.anyof and not self._is_met(key, spec):
@@ -129,7 +160,7 @@ class Closure:
 
     def _wake(self, key: str, stack: list[str]) -> None:
         """Look again at what waited for a key that will stand now."""
-        for waiter in self._waiters.get(key, ()):
+        for waiter in self._waiters.get(key, ()) if self._waiters else ():
             left = self.waiting.get(waiter)
             if left is None:
                 continue
@@ -258,6 +289,8 @@ class Closure:
                 continue
             if have.needs != want.needs or have.anyof != want.anyof:
                 suspects[key] = None
+            elif want.anyof and key in self.graph.unsettled:
+                suspects[key] = None
         if not suspects or not self._has_anyof():
             return
         grounding = Grounding(self.outlook, self._all_dependents, self._all_watchers)
@@ -283,7 +316,7 @@ class Closure:
             node = self.nodes[dependent]
             if node.have is None or dependent in self.outlook.removed:
                 continue
-            if key in node.have.needs and self.outlook.is_stuck(node) and not node.adopted:
+            if key in node.have.needs and self.outlook.is_stuck(node) and not self.outlook.is_exempt(node):
                 self.hold(key, f"{dependent} still stands and needs it")
         for watcher in self.graph.watching.of(key):
             node = self.nodes[watcher]

@@ -14,37 +14,31 @@ class Explanation:
 
     def __init__(self, outlook: Outlook) -> None:
         self._outlook = outlook
-        self._roots: dict[str, str] = {}
+        self._roots: dict[str, tuple[str, str]] = {}
 
     def why(self, key: str) -> str:
         """Return what a key waits for, and where that is not the root cause, the root cause."""
         need, text = self._obstacle(key)
         if need is None:
             return text
-        root = self._root(need)
-        return f"needs {need}, {root}"
+        root, text = self._root(need)
+        return f"needs {need}, which " + (text if root == need else f"waits for {root}: {text}")
 
-    def _root(self, key: str) -> str:
+    def _root(self, key: str) -> tuple[str, str]:
+        """Return the last of the keys that wait for each other, and what keeps that one."""
         path: list[str] = []
-        seen: set[str] = set()
-        text = ""
-        at: str | None = key
-        while at is not None:
-            if at in self._roots:
-                text = self._roots[at]
-                break
-            if at in seen:
-                text = f"which is in a ring with {at} that cannot be closed"
-                break
-            seen.add(at)
+        at, found = key, self._roots.get(key)
+        while found is None:
             path.append(at)
-            last = at
-            at, text = self._obstacle(at)
-            if at is None:
-                text = f"which {text}" if last == key else f"which waits for {last}: it {text}"
-        for visited in path:
-            self._roots[visited] = text if visited == key else text
-        return text
+            need, text = self._obstacle(at)
+            if need is None:
+                found = (at, text)
+            elif need in path:
+                found = (need, "a ring that cannot be closed")
+            else:
+                at, found = need, self._roots.get(need)
+        self._roots.update(dict.fromkeys(path, found))
+        return found
 
     def _obstacle(self, key: str) -> tuple[str | None, str]:
         """Return the need that keeps a key from standing, or else what does."""

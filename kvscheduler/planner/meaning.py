@@ -24,11 +24,16 @@ def bound(registry: Registry, key: str) -> Binding | None:
         raise _blame("selects", error) from error
 
 
-def specify(binding: Binding | None, key: str, value: Any, base: str | None = None) -> Spec:
-    """Return what a value under a key means; ``InvalidValue`` where it cannot be wanted."""
+def specify(
+    binding: Binding | None, key: str, value: Any, base: str | None = None, *, seen: bool = False
+) -> Spec:
+    """Return what a value under a key means; ``InvalidValue`` where it cannot be wanted.
+
+    What was ``seen`` to stand is not asked whether it is valid.
+    """
     if binding is None:
         return Spec(None, value, base, () if base is None else (base,))
-    if binding.validate is not None:
+    if binding.validate is not None and not seen:
         _call(binding, "validate", key, value)
     needs: tuple[str, ...] = () if base is None else (base,)
     anyof: tuple[DependsOnAny, ...] = ()

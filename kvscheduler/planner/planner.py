@@ -157,7 +157,7 @@ def _permuted(
 
 def _adopted_recreates(steps: Steps) -> dict[str, str]:
     why = "the change needs a recreate, but others made the value: it is left as it is"
-    return {key: why for key in steps.recreated if steps.nodes[key].adopted}
+    return {key: why for key in steps.recreated if steps.outlook.is_exempt(steps.nodes[key])}
 
 
 def _waiting(closure: Closure, refused: dict[str, str]) -> dict[str, str]:

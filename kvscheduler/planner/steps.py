@@ -74,7 +74,7 @@ class Steps:
             self.absorbed[key] = want
         elif not must_recreate(binding, key, have.value, want.value, node.metadata):
             self.updated[key] = want
-        elif node.adopted:
+        elif self.outlook.is_exempt(node):
             self.refused[key] = (
                 "the change needs a recreate, but others made the value: it is left as it is"
             )

@@ -49,7 +49,7 @@ class SimulatedDescriptor(Descriptor[Item, int]):
         self.with_metadata = with_metadata
         self.retrieve_after = tuple(retrieve_after)
         self.port: Southbound | None = None
-        southbound.connect(key_prefix)
+        southbound.serve(key_prefix, retrieves=retrieves)
 
     def validate(self, key: str, value: Item) -> None:
         """Refuse an item that says it is not valid."""
@@ -96,7 +96,7 @@ class SimulatedDescriptor(Descriptor[Item, int]):
     def retrieve(
         self, expected: Sequence[Retrieved], keys: Sequence[str] | None = None
     ) -> Iterable[Retrieved]:
-        """Return the base values that the southbound holds below the prefix."""
+        """Return what the southbound holds below the prefix, derived values too."""
         if not self.retrieves:
             raise NotImplementedError
         self.southbound.begin_retrieve(self.key_prefix).raise_planned()
@@ -171,7 +171,7 @@ class AsyncSimulatedDescriptor(SimulatedDescriptor):
     async def retrieve(  # type: ignore[override]  # an awaitable, as Descriptor allows
         self, expected: Sequence[Retrieved], keys: Sequence[str] | None = None
     ) -> Iterable[Retrieved]:
-        """Return the base values that the southbound holds below the prefix."""
+        """Return what the southbound holds below the prefix, derived values too."""
         if not self.retrieves:
             raise NotImplementedError
         call = self.southbound.begin_retrieve(self.key_prefix)

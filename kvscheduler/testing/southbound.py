@@ -131,7 +131,6 @@ class SimulatedSouthbound(CheckedStore):
 
     def connect(self, prefix: str, tell: Tell | None = None) -> None:
         """Remember that a descriptor serves a prefix, and how to notify through it."""
-        self.serve(prefix)
         if tell is not None:
             self._tellers[prefix] = tell
 
@@ -146,6 +145,7 @@ class SimulatedSouthbound(CheckedStore):
             return
         if draw() < faults.overtaken:
             self._overtaken.append((tell, changes))
+            self._misreported.update(changes)  # the engine will be told what is true no more
             return
         for _ in range(2 if draw() < faults.doubled else 1):
             tell(changes)

@@ -97,14 +97,14 @@ class CheckedStore:
         self.most_under_way = 0
         self.moments: list[Callable[[str, Call], object]] = []
         self._doubtful: set[str] = set()
-        self._served: list[str] = []
+        self._misreported: set[str] = set()
+        self._mute: set[str] = set()
         self._index = 0
         self._guard = threading.RLock()  # blocking descriptors call from several threads
 
-    def serve(self, prefix: str) -> None:
-        """Remember that a descriptor serves a prefix: derived keys below it are no facts."""
-        if prefix not in self._served:
-            self._served.append(prefix)
+    def serve(self, prefix: str, *, retrieves: bool = True) -> None:
+        """Remember whether the descriptor of a prefix can retrieve."""
+        (self._mute.discard if retrieves else self._mute.add)(prefix)
 
     def begin(
         self,
@@ -153,39 +153,26 @@ class CheckedStore:
             self._write("end", call, error="" if error is None else repr(error))
 
     def retrieve(self, prefix: str) -> Iterator[tuple[str, Held]]:
-        """Yield the base values below a prefix, each deriving what is really there of it."""
-        owned = {name for name, held in self.held.items() if self._owner(name, held)}
+        """Yield what is held below a prefix, derived values too."""
         for key, held in sorted(self.held.items()):
-            if key.startswith(prefix) and key not in owned:
+            if key.startswith(prefix):
                 yield key, dataclasses.replace(held, value=self.seen(key))
 
     def seen(self, key: str) -> Item:
-        """Return a value as one who looks at the system sees it."""
+        """Return a value as one who looks at the system sees it.
+
+        Derived values whose descriptor cannot retrieve show in what their base derives.
+        """
         value = self.held[key].value
         derives = []
         for name, item in value.derives:
-            if not name.startswith(tuple(self._served)):
+            if not name.startswith(tuple(self._mute)):
                 derives.append((name, item))
-            elif name in self.held and self.held[name].ours:
+            elif name in self.held:
                 derives.append((name, self.held[name].value))
-        listed = {name for name, _ in value.derives}
-        derives += [
-            (name, held.value)
-            for name, held in sorted(self.held.items())
-            if held.owner == key and name not in listed and self._owner(name, held) == key
-        ]
         return dataclasses.replace(value, derives=tuple(derives))
 
     # Inside.
-
-    def _owner(self, name: str, held: Held) -> str | None:
-        """Return the base under which a derived value shows: who lists it, else who made it."""
-        if held.owner is None:
-            return None
-        for key, base in self.held.items():
-            if any(name == listed for listed, _ in base.value.derives):
-                return key
-        return held.owner if held.owner in self.held else None
 
     def _create(self, call: Call) -> None:
         before = self.held.get(call.key)
@@ -249,7 +236,7 @@ class CheckedStore:
         return call
 
     def _expect(self, call: Call, problem: str, *, fine: bool) -> None:
-        if not fine and call.key not in self._doubtful:
+        if not fine and call.key not in self._doubtful | self._misreported:
             self._violation(call, problem)
 
     def _expect_metadata(self, call: Call, before: Held) -> None:

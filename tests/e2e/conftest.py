@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of the whole share: a machine with a state file, in an empty directory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.machine import Machine, why_no_machine
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    """Give a machine of the test's own, seen from an empty directory."""
+    if why := why_no_machine():
+        pytest.skip(why)
+    monkeypatch.chdir(tmp_path)
+    with Machine(state=tmp_path / "state.db") as made:
+        yield made
+
+
+@pytest.fixture
+def host_namespaces() -> Iterator[None]:
+    """Check that a test leaves the host's own named namespaces as they are."""
+    before = _host_namespaces()
+
+    yield
+
+    assert _host_namespaces() == before
+
+
+def _host_namespaces() -> list[str]:
+    return sorted(path.name for path in Path("/run").glob("netns/*"))

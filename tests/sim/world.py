@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One engine on one simulated southbound, with the oracle beside it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any
+
+from kvscheduler import ClaimConflict, Plan, RetryPolicy, Scheduler, TransactionResult
+from kvscheduler.testing import (
+    AsyncSimulatedDescriptor,
+    ConflictExpected,
+    Item,
+    Oracle,
+    Rules,
+    SimulatedDescriptor,
+    SimulatedSouthbound,
+    Unit,
+    VirtualClock,
+    check_graph,
+    check_least_work,
+    check_order,
+)
+
+__all__ = ["World", "play"]
+
+Changes = Mapping[str, Item | None]
+
+
+class World:
+    """An engine, what it drives, and what ought to become of it."""
+
+    def __init__(
+        self,
+        *,
+        kind: type[SimulatedDescriptor] = SimulatedDescriptor,
+        prefixes: Iterable[str] = "abc",
+        seed: int = 0,
+        southbound: SimulatedSouthbound | None = None,
+        loose: bool = False,
+        marked: bool = True,
+        **options: Any,
+    ) -> None:
+        self.clock = VirtualClock() if southbound is None else southbound.clock
+        self.southbound = southbound or SimulatedSouthbound(seed=seed, clock=self.clock)
+        self.kind, self.loose, self.marked = kind, loose, marked
+        self.descriptors = [self.descriptor(name) for name in prefixes]
+        self.scheduler = Scheduler(self.descriptors, clock=self.clock, **options)
+        self.rules = Rules(self.descriptors)
+        self.oracle = Oracle(self.rules)
+        self.random = random.Random(seed)  # noqa: S311 - reproducible, not secret
+
+    def descriptor(self, name: str) -> SimulatedDescriptor:
+        """Make a descriptor for the prefix of that name."""
+        return self.kind(self.southbound, name, f"{name}/", loose=self.loose, marked=self.marked)
+
+    def register(self, name: str) -> None:
+        """Register one more descriptor with the running engine."""
+        late = self.descriptor(name)
+        self.rules.descriptors.append(late)
+        self.scheduler.register(late)
+
+    # What ought to be.
+
+    def properties(self) -> dict[str, Item]:
+        """Return what others made."""
+        return self.southbound.others()
+
+    def stand(self, oracle: Oracle | None = None) -> dict[str, Unit]:
+        """Return what stands by law 1, less what others made."""
+        units = (oracle or self.oracle).stand(self.properties())
+        return {key: unit for key, unit in units.items() if key not in self.properties()}
+
+    def given(self) -> set[str]:
+        """Return the keys that others made, and what derives from them."""
+        return self.oracle.given(self.properties())
+
+    def check(self) -> None:
+        """Check law 1 and what the southbound noticed."""
+        self.southbound.check()
+        ours, due = self.southbound.ours(), self.oracle.configured(self.properties())
+        missing = sorted(due.keys() - ours.keys())
+        extra = sorted(ours.keys() - due.keys())
+        wrong = sorted(key for key in ours.keys() & due.keys() if ours[key] != due[key])
+        assert not missing + extra + wrong, f"{missing=} {extra=} {wrong=}"
+
+    def ahead(self, changes: Changes) -> Oracle | None:
+        """Return the oracle as it will be after a change, None where it will be refused."""
+        oracle = self.oracle.copy()
+        try:
+            oracle.change(changes)
+        except ConflictExpected:
+            return None
+        return oracle
+
+    # What is done.
+
+    def transaction(self, changes: Changes, **options: Any) -> Any:
+        """Return a transaction of the engine that holds the changes."""
+        txn = self.scheduler.transaction(**options)
+        for key, value in changes.items():
+            if value is None:
+                txn.delete(key)
+            else:
+                txn.set(key, value)
+        return txn
+
+    async def commit(
+        self, changes: Changes, *, expect: Plan | None = None, **options: Any
+    ) -> TransactionResult | None:
+        """Commit; None where the change was refused, as the oracle must have said."""
+        ahead = self.ahead(changes)
+        try:
+            transaction = self.transaction(changes, **options)
+            result: TransactionResult = await transaction.commit(expect)
+        except ClaimConflict:
+            assert ahead is None, "the engine refuses what the laws allow"
+            return None
+        assert ahead is not None, "the engine allows what the laws refuse"
+        self.oracle = ahead
+        return result
+
+    def plan(self, changes: Changes, **options: Any) -> Plan | None:
+        """Plan; None where the change was refused, as the oracle must have said."""
+        ahead = self.ahead(changes)
+        try:
+            plan: Plan = self.transaction(changes, **options).plan()
+        except ClaimConflict:
+            assert ahead is None, "the engine refuses what the laws allow"
+            return None
+        assert ahead is not None, "the engine allows what the laws refuse"
+        return plan
+
+    def order_problems(self, plan: Plan, changes: Changes) -> list[str]:
+        """Check a plan against laws 2 and 4, in its own order and in any its graph allows."""
+        before, after = self.around(changes)
+        steps = plan.operations
+        return check_order(self.rules, steps, before, after, self.given()) or check_graph(
+            self.rules,
+            steps,
+            plan.graph,
+            before,
+            after,
+            given=self.given(),
+            rng=self.random,
+        )
+
+    def work_problems(self, plan: Plan, changes: Changes) -> list[str]:
+        """Check a plan against law 3."""
+        before, after = self.around(changes)
+        return check_least_work(self.rules, plan.operations, before, after, self.given())
+
+    def around(self, changes: Changes) -> tuple[dict[str, Unit], dict[str, Unit]]:
+        """Return what stands before and after a change that is not refused."""
+        ahead = self.ahead(changes)
+        assert ahead is not None
+        return self.stand(), self.stand(ahead)
+
+
+def play(story: Callable[[World], Coroutine[Any, Any, None]], world: World | None = None) -> World:
+    """Run a story in a world, in virtual time, between start and close of the engine."""
+    chosen = world or World()
+
+    async def main() -> None:
+        async with chosen.scheduler:
+            await story(chosen)
+
+    chosen.clock.run(main())
+    return chosen
+
+
+RETRY = RetryPolicy(first_delay=1.0, max_delay=8.0)
+ASYNC = AsyncSimulatedDescriptor

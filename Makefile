@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make demo` shows it at work, `make test` checks everything; both set up what they need.
+
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$python && break; done)
+VENV ?= .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.setup-done
+SOURCES := kvscheduler descriptors agents proto tests benchmarks examples
+
+# The planner, what carries its plans out and what remembers them: no line and no branch untested.
+CORE := kvscheduler/graph*,kvscheduler/planner/*,kvscheduler/executor*,kvscheduler/journal*
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types contracts protos protos-check tests cov sim bench fmt lock clean
+
+help:  ## say what there is
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: $(STAMP)  ## make the virtual environment, from the lock with hashes
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "setup: needs Python 3.11 or newer (or PYTHON=...)" >&2; exit 1; }
+	@requirements/system.sh $(PYTHON)
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@echo "setup: installing into $(VENV)"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP)  ## show it at work on real Linux networking, then remove everything
+	@$(PY) examples/demo.py
+
+test: lint types contracts protos-check cov  ## everything that CI checks
+
+lint: $(STAMP)  ## check the code's form
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+types: $(STAMP)  ## check the types
+	$(PY) -m mypy
+
+contracts: $(STAMP)  ## check who imports whom
+	$(VENV)/bin/lint-imports --config pyproject.toml --no-logo --no-cache
+
+protos: $(STAMP)  ## generate the code of the messages again
+	$(PY) proto/generate.py
+
+protos-check: $(STAMP)  ## compare the generated code with what would be generated
+	$(PY) proto/generate.py --check
+
+tests: $(STAMP)  ## run the tests alone, without coverage
+	$(PY) -m pytest
+
+cov: $(STAMP)  ## run the tests with coverage
+	$(PY) -m coverage run -m pytest
+	$(PY) -m coverage report --include='kvscheduler/*' --omit='kvscheduler/testing/*'
+
+sim: $(STAMP)  ## search longer for counterexamples to the laws
+	HYPOTHESIS_PROFILE=search $(PY) -m pytest tests/properties tests/sim
+
+bench: $(STAMP)  ## measure, and write benchmarks/RESULTS.md (QUICK=1: a glance, written nowhere)
+	$(PY) -m benchmarks $(if $(QUICK),--quick)
+
+fmt: $(STAMP)  ## bring the code into form
+	$(PY) -m ruff check --fix-only --quiet .
+	$(PY) -m ruff format .
+
+LOCK := --generate-hashes --universal --python-version 3.11 --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links --quiet
+
+lock:  ## choose the newest versions anew; look at the difference before committing it
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/pip install --quiet uv
+	build/lock/bin/uv pip compile --upgrade $(LOCK) --extra dev -o requirements/dev.txt pyproject.toml
+	build/lock/bin/uv pip compile --upgrade $(LOCK) -o proto/requirements.txt proto/requirements.in
+
+clean:  ## remove everything that was made here
+	rm -rf $(VENV) build dist .coverage* .grimp_cache .hypothesis .import_linter_cache .mypy_cache \
+		.pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

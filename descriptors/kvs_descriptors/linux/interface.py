@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Interfaces: whatever the kind, made, marked, changed, found again and deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from google.protobuf.empty_pb2 import Empty
+
+from kvscheduler import Depends, DependsOnAny, Derived, Descriptor, InvalidValue, Retrieved
+from ligato.linux.interfaces.interface_pb2 import Interface
+from ligato.linux.namespace.namespace_pb2 import NetNamespace
+
+from . import channel, codec, keys, link, names
+from .address import address_message
+from .deleting import Deleting
+from .inventory import Inventory
+from .kernel import Kernel, NamespaceGone
+from .kinds import Kind, kinds
+from .link import Link
+from .making import Making
+from .survey import Survey, place_of
+
+__all__ = ["InterfaceDescriptor"]
+
+IPV6 = 6
+LEAST_IPV6_MTU = 1280
+
+
+class InterfaceDescriptor(Descriptor[Interface, Link]):
+    """Interfaces of all kinds; the metadata says where the kernel has them."""
+
+    name = "linux-interface"
+    key_prefix = keys.INTERFACE
+    retrieve_after = ("linux-namespace",)
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._kinds = kinds()
+        self._making = Making(kernel)
+        self._deleting = Deleting()
+
+    def validate(self, key: str, value: Interface) -> None:
+        """Check names, numbers and addresses before the kernel sees any."""
+        names.check_logical_name(value.name, "name")
+        if key != keys.interface(value.name):
+            raise InvalidValue(f"the key is another's: {key}", ("name",))
+        names.check_host_name(
+            link.host_name(value), "host_if_name" if value.host_if_name else "name"
+        )
+        _check_namespace(value)
+        names.check_mtu(value.mtu, "mtu")
+        if value.phys_address:
+            names.check_mac(value.phys_address, "phys_address")
+        if value.vrf_master_interface:
+            raise InvalidValue("VRFs are not supported yet", ("vrf_master_interface",))
+        _check_addresses(value)
+        self._check_kind(value)
+
+    def _check_kind(self, value: Interface) -> None:
+        kind = self._kinds.get(value.type)
+        if kind is None:
+            known = ", ".join(Interface.Type.Name(one) for one in self._kinds)
+            name = Interface.Type.Name(value.type) if value.type else "no type"
+            raise InvalidValue(f"{name}: supported are {known}", ("type",))
+        field = value.WhichOneof("link")
+        if field not in (kind.field, None):
+            text = f"does not belong to the type {Interface.Type.Name(value.type)}"
+            raise InvalidValue(text, (field,))
+        kind.validate(value)
+
+    def equivalent(self, key: str, old: Interface, new: Interface) -> bool:
+        """Tell whether two values configure the same, however they are written."""
+        return old == new or self._normal(old) == self._normal(new)
+
+    def _normal(self, value: Interface) -> Interface:
+        normal = Interface()
+        normal.CopyFrom(value)
+        kind = self._kinds.get(value.type)
+        normal.host_if_name = link.host_name(value)
+        normal.phys_address = "" if value.link_only else value.phys_address.lower()
+        normal.mtu = value.mtu or (kind.default_mtu if kind else None) or 0
+        del normal.ip_addresses[:]
+        normal.ip_addresses.extend(sorted(_addresses(value)))
+        if kind is not None:
+            kind.normalize(normal)
+        return normal
+
+    def dependencies(self, key: str, value: Interface) -> Iterable[Depends | DependsOnAny]:
+        """Need the namespace, and what the kind needs."""
+        namespace = link.namespace_of(value)
+        if namespace:
+            yield Depends(keys.namespace(namespace), "namespace-exists")
+        kind = self._kinds.get(value.type)
+        if kind is not None:
+            yield from kind.dependencies(value)
+
+    def derived(self, key: str, value: Interface) -> Iterable[Derived]:
+        """Bring along the fact of being up, the addresses, and what the kind brings along."""
+        if value.enabled:
+            yield Derived(keys.state(value.name), Empty())
+        for address in _addresses(value):
+            yield Derived(keys.address(value.name, address), Empty())
+        kind = self._kinds.get(value.type)
+        if kind is not None:
+            yield from kind.derived(value)
+
+    def claims(self, key: str, value: Interface) -> Iterable[str]:
+        """Hold the name in the kernel, and what the kind holds."""
+        yield f"ifname:{link.namespace_of(value)}/{link.host_name(value)}"
+        kind = self._kinds.get(value.type)
+        if kind is not None:
+            yield from kind.claims(value)
+
+    def requires_recreate(
+        self, key: str, old: Interface, new: Interface, metadata: Link | None
+    ) -> bool:
+        """Take a new link for another type, place or name, and where the kind wants one.
+
+        A rename takes the link down on many kernels, and its routes with it.
+        """
+        kind = self._kinds.get(new.type)
+        return (
+            old.type != new.type
+            or link.namespace_of(old) != link.namespace_of(new)
+            or link.host_name(old) != link.host_name(new)
+            or kind is None
+            or kind.requires_recreate(old, new)
+        )
+
+    async def create(self, key: str, value: Interface) -> Link:
+        """Make the link, or finish what an earlier create has begun."""
+        made = await self._making.create(value, self._kinds[value.type])
+        self._kernel.seen[value.name] = made
+        return made
+
+    async def update(
+        self, key: str, old: Interface, new: Interface, metadata: Link | None
+    ) -> Link | None:
+        """Change MTU, MAC, state and options in place."""
+        kind = self._kinds[new.type]
+        if metadata is None or not _differs_in_kernel(kind, old, new):
+            return None
+        within = await self._kernel.channel(metadata.namespace)
+        attributes = [*link.settings(new, kind.default_mtu), *kind.changes(new)]
+        if old.ipv4_forwarding and not new.ipv4_forwarding:
+            attributes.append(link.NO_FORWARDING)
+        body = codec.link_body(attributes, index=metadata.index, up=new.enabled)
+        await within.call(channel.RTM_NEWLINK, 0, body, f"interface {new.name}")
+        if old.enabled != new.enabled:
+            await self._restore_ipv6(within, new, metadata.index)
+        return None
+
+    async def _restore_ipv6(self, within: channel.Channel, value: Interface, index: int) -> None:
+        """Set the IPv6 addresses again, all of which the kernel drops when a link goes down."""
+        flags = channel.NLM_F_CREATE | channel.NLM_F_REPLACE
+        for text in _addresses(value):
+            address = names.address(text)
+            if address.version == IPV6:
+                body = address_message(index, address)
+                await within.call(channel.RTM_NEWADDR, flags, body, f"address {text}")
+
+    async def delete(self, key: str, value: Interface, metadata: Link | None) -> None:
+        """Delete the link if it is still there and ours."""
+        self._making.drop(value.name, value.veth.peer_if_name)
+        self._kernel.seen.pop(value.name, None)
+        place = metadata or Link(0, link.namespace_of(value), link.host_name(value))
+        try:
+            within = await self._kernel.channel(place.namespace)
+        except NamespaceGone:
+            return
+        name = "" if place.index else place.host_if_name
+        # Indexes and names may have come to stand for another's link, so the mark is looked at.
+        found = await link.find(within, name=name, index=place.index)
+        if found is None:
+            return
+        is_ours = found.alias == self._making.mark(value.name)
+        if is_ours or self._making.is_left_behind(within, found):
+            await self._deleting.delete(within, found.index)
+
+    async def retrieve(
+        self, expected: Sequence[Retrieved], keys: Sequence[str] | None = None
+    ) -> Iterable[Retrieved]:
+        """Return our interfaces, and what stands in the places of expected ones."""
+        only = None if keys is None else set(keys)
+        asked = [one for one in expected if only is None or one.key in only]
+        survey = Survey(self._kernel)
+        also = {"", *self._kernel.marked} if only is None else None
+        looked = await survey.look(asked, also)
+        inventory = Inventory(looked.found, self._kinds, self._making.mark(""))
+        for namespace, end in inventory.doubtful():
+            inventory.learn(namespace, end, await survey.other_end(namespace, end))
+        found = self._found(inventory, asked, is_all=only is None)
+        if only is None:
+            self._kernel.seen = {one.value.name: one.metadata for one in found.values()}
+        unread = [one.key for one in asked if place_of(one) in looked.failed]
+        return looked.answer(found.values(), unread)
+
+    def _found(
+        self, inventory: Inventory, asked: Sequence[Retrieved], *, is_all: bool
+    ) -> dict[str, Retrieved]:
+        found = self._half_made(inventory, asked, is_all=is_all)
+        for one in asked:
+            if one.key not in found and (there := inventory.expected(one.key, one.value)):
+                found[one.key] = there
+        if is_all:
+            for there in inventory.unexpected(one.value.name for one in asked):
+                found.setdefault(there.key, there)
+        return found
+
+    def _half_made(
+        self, inventory: Inventory, asked: Iterable[Retrieved], *, is_all: bool
+    ) -> dict[str, Retrieved]:
+        """Return what crashes have left, each under its own key or, unknown, a key of its own."""
+        known: dict[tuple[str, str], Retrieved] = {}
+        for one in asked:
+            known["", self._making.temporary(one.value.name)] = one
+            known[link.namespace_of(one.value), link.host_name(one.value)] = one
+        found = {}
+        for place, there in inventory.links():
+            if there.group != self._making.group or not self._is_left_behind(place, there):
+                continue
+            match = known.get((place, there.name))
+            if match is not None:
+                name = match.value.name
+                found[match.key] = inventory.half_made(place, there, match.key, name)
+            elif is_all:
+                # No wanted value has such a name, so this one can only be deleted.
+                name = f"half-made~{there.index}~{place}"
+                key = keys.interface(name)
+                found[key] = inventory.half_made(place, there, key, name)
+        return found
+
+    def _is_left_behind(self, place: str, found: codec.LinkRecord) -> bool:
+        within = self._kernel.known_channel(place)
+        return within is not None and self._making.is_left_behind(within, found)
+
+
+def _addresses(value: Interface) -> list[str]:
+    """Return the addresses as they stand in keys, whatever way they were written."""
+    if value.link_only:
+        return []
+    return [names.canonical(text) for text in value.ip_addresses]
+
+
+def _differs_in_kernel(kind: Kind, old: Interface, new: Interface) -> bool:
+    """Tell whether the link's own settings differ; addresses and ports are values themselves."""
+    mtu = kind.default_mtu
+    return (
+        old.enabled != new.enabled
+        or link.settings(old, mtu) != link.settings(new, mtu)
+        or kind.changes(old) != kind.changes(new)
+    )
+
+
+def _check_namespace(value: Interface) -> None:
+    namespace = value.namespace
+    if not namespace.type:
+        if namespace.reference:
+            raise InvalidValue("a reference needs a type: NSID", ("namespace", "type"))
+        return
+    if namespace.type != NetNamespace.NSID:
+        name = NetNamespace.ReferenceType.Name(namespace.type)
+        raise InvalidValue(f"{name} is not supported yet: only NSID is", ("namespace", "type"))
+    names.check_namespace(namespace.reference, "namespace", "reference")
+
+
+def _check_addresses(value: Interface) -> None:
+    seen = set()
+    for index, text in enumerate(value.ip_addresses):
+        where = f"ip_addresses[{index}]"
+        address = names.check_address(text, where)
+        if address in seen:
+            raise InvalidValue(f"{text} is there twice", (where,))
+        seen.add(address)
+        if address.version == IPV6 and 0 < value.mtu < LEAST_IPV6_MTU:
+            needs = f"IPv6 ({address}) takes an MTU of at least {LEAST_IPV6_MTU}"
+            raise InvalidValue(needs, ("mtu",))

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The way into the kernel that all descriptors share: a channel for each namespace in use."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import socket
+
+from . import syscalls
+from .channel import Channel, Opened
+from .link import Link
+from .netns import FOLDER, NamespaceFolder
+
+__all__ = ["Kernel", "NamespaceGone"]
+
+
+class NamespaceGone(OSError):
+    """A namespace is not there, or no longer there; for a delete that is a success."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no network namespace {name}")
+        self.name = name
+
+
+class Kernel:
+    """Opens a netlink channel for each namespace once, and keeps it.
+
+    "" is the namespace that the process is in. ``owner`` is part of every mark: of two engines
+    on one machine with different owners neither sees what the other has made.
+    """
+
+    def __init__(self, owner: str = "kvs", folder: str = FOLDER) -> None:
+        self.owner = owner
+        self.namespaces = NamespaceFolder(folder, owner)
+        # The namespaces that bore our mark when they were last looked for.
+        self.marked: frozenset[str] = frozenset()
+        # Where interfaces are, as last retrieved, made or deleted. The engine's metadata tells it
+        # too, but of what is being retrieved only after all of it has been.
+        self.seen: dict[str, Link] = {}
+        self._channels: dict[str, Channel] = {}
+        self._opening = asyncio.Lock()
+
+    async def channel(self, namespace: str = "") -> Channel:
+        """Return the channel of a namespace; ``NamespaceGone`` where there is none of the name."""
+        found = self._current(namespace)
+        if found is not None:
+            return found
+        async with self._opening:
+            found = self._current(namespace)
+            if found is None:
+                found = await self._open(namespace)
+            return found
+
+    def known_channel(self, namespace: str) -> Channel | None:
+        """Return the channel of a namespace if there is one open."""
+        return self._channels.get(namespace)
+
+    def _current(self, namespace: str) -> Channel | None:
+        found = self._channels.get(namespace)
+        if found is None or found.is_broken:
+            self.forget(namespace)
+            return None
+        # Others may remove a namespace and make another of that name. We would go on talking to
+        # the old one, and our socket would keep it alive, so the name is looked up every time.
+        if namespace and self.namespaces.identity(namespace) != found.identity:
+            self.forget(namespace)
+            return None
+        return found
+
+    async def _open(self, namespace: str) -> Channel:
+        try:
+            opened = await syscalls.in_own_thread(functools.partial(self._enter, namespace))
+        except FileNotFoundError:
+            raise NamespaceGone(namespace) from None
+        return self.take(namespace, opened)
+
+    def _enter(self, namespace: str) -> Opened:
+        return self.namespaces.enter(namespace) if namespace else _enter_own()
+
+    def take(self, namespace: str, opened: Opened) -> Channel:
+        """Make a channel of a socket that has been opened in the namespace, and keep it."""
+        self.forget(namespace)
+        made = Channel(opened, namespace)
+        self._channels[namespace] = made
+        return made
+
+    def forget(self, namespace: str) -> None:
+        """Let go of a namespace: what is under way ends, and the kernel may free it."""
+        found = self._channels.pop(namespace, None)
+        if found is not None:
+            found.retire()
+
+    def close(self) -> None:
+        """Close all channels; one that is asked for again is opened again."""
+        for namespace in list(self._channels):
+            self.forget(namespace)
+        self.namespaces.close()
+
+
+def _enter_own() -> Opened:
+    # The namespace of the thread, not of the process: each thread has its own.
+    netns_fd = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    opened = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, socket.NETLINK_ROUTE)
+    return Opened(opened.detach(), netns_fd, is_ours=False)

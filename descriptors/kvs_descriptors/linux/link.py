@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is common to all links: where they are, how they are marked, asked for and changed."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+
+from ligato.linux.interfaces.interface_pb2 import Interface
+from ligato.linux.namespace.namespace_pb2 import NetNamespace
+
+from . import channel, codec
+from .channel import Channel
+
+__all__ = [
+    "Link",
+    "delete",
+    "dump",
+    "find",
+    "host_name",
+    "is_forwarding",
+    "mark",
+    "namespace_of",
+    "settings",
+]
+
+DEFAULT_MTU = 1500
+
+RTEXT_FILTER_SKIP_STATS = 8
+AF_INET = 2
+IFLA_INET_CONF = 1
+IPV4_DEVCONF_FORWARDING, IPV4_DEVCONF_PROMOTE_SECONDARIES = 1, 20
+
+GONE = frozenset({errno.ENODEV})
+
+
+def _ipv4(*numbers: bytes) -> bytes:
+    inner = codec.nested(AF_INET, codec.nested(IFLA_INET_CONF, *numbers))
+    return codec.nested(codec.IFLA_AF_SPEC, inner)
+
+
+# Taking the first of several addresses in one subnet away takes the others along, by default.
+# Nobody would expect that of a configuration.
+_KEEP_OTHERS = codec.number(IPV4_DEVCONF_PROMOTE_SECONDARIES, 1)
+_PLAIN = _ipv4(_KEEP_OTHERS)
+_FORWARDING = _ipv4(_KEEP_OTHERS, codec.number(IPV4_DEVCONF_FORWARDING, 1))
+NO_FORWARDING = _ipv4(_KEEP_OTHERS, codec.number(IPV4_DEVCONF_FORWARDING, 0))
+
+_WITHOUT_STATISTICS = codec.number(codec.IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Link:
+    """Metadata of an interface: where the kernel has it, and its word for the kind.
+
+    ``namespace`` "" is our own.
+    """
+
+    index: int
+    namespace: str
+    host_if_name: str
+    kind: str = ""
+
+
+def mark(owner: str, name: str) -> str:
+    """Return the alias that marks an interface as ours and says which."""
+    return f"{owner}:{name}"
+
+
+def namespace_of(value: Interface) -> str:
+    """Return the name of the namespace that an interface is in, "" for our own."""
+    is_named = value.namespace.type == NetNamespace.NSID
+    return value.namespace.reference if is_named else ""
+
+
+def host_name(value: Interface) -> str:
+    """Return the name that an interface has in the kernel."""
+    return value.host_if_name or value.name
+
+
+def settings(value: Interface, default_mtu: int | None = DEFAULT_MTU) -> list[bytes]:
+    """Return the attributes for what is set on every kind of link, less its name and mark."""
+    found = [_FORWARDING if value.ipv4_forwarding else _PLAIN]
+    mtu = value.mtu or default_mtu
+    if mtu:
+        found.append(codec.number(codec.IFLA_MTU, mtu))
+    if value.phys_address and not value.link_only:
+        mac = bytes.fromhex(value.phys_address.replace(":", ""))
+        found.append(codec.attribute(codec.IFLA_ADDRESS, mac))
+    return found
+
+
+def is_forwarding(found: codec.LinkRecord) -> bool:
+    """Tell whether a link routes IPv4 packets on."""
+    families = codec.decode_attributes(found.attributes.get(codec.IFLA_AF_SPEC, b""))
+    numbers = codec.decode_attributes(families.get(AF_INET, b"")).get(IFLA_INET_CONF, b"")
+    start = 4 * (IPV4_DEVCONF_FORWARDING - 1)
+    return bool(codec.to_number(numbers[start : start + 4]))
+
+
+async def find(
+    within: Channel,
+    *,
+    name: str = "",
+    index: int = 0,
+    netns_id: int | None = None,
+    gone: frozenset[int] = GONE,
+) -> codec.LinkRecord | None:
+    """Return the link with a name or an index, None where there is none.
+
+    ``netns_id`` is the kernel's number, in this namespace, for another one to look in.
+    """
+    wanted = [codec.text(codec.IFLA_IFNAME, name)] if name else []
+    if netns_id is not None:
+        wanted.append(codec.number(codec.IFLA_TARGET_NETNSID, netns_id & 0xFFFFFFFF))
+    body = codec.link_body([*wanted, _WITHOUT_STATISTICS], index=index)
+    what = f"interface {name or index}"
+    found = await within.call(channel.RTM_GETLINK, 0, body, what, tolerate=gone)
+    return codec.LinkRecord(found[0]) if found else None
+
+
+async def dump(within: Channel, *, master: int = 0) -> list[codec.LinkRecord]:
+    """Return all links of a namespace, or those that are plugged into one of them."""
+    only = [codec.number(codec.IFLA_MASTER, master)] if master else []
+    body = codec.link_body([*only, _WITHOUT_STATISTICS])
+    found = await within.dump(channel.RTM_GETLINK, body, "all interfaces")
+    return [codec.LinkRecord(one) for one in found]
+
+
+async def delete(within: Channel, index: int, what: str) -> None:
+    """Delete a link; one that is gone is a success."""
+    body = codec.link_body(index=index)
+    await within.call(channel.RTM_DELLINK, 0, body, what, tolerate=GONE)

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line as a whole: its options, its commands, and how a failure leaves it."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from . import changing, looking
+from .failure import lines
+from .settings import Settings, default_state
+
+__all__ = ["cli", "run"]
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 99}
+
+
+@click.group(context_settings=CONTEXT)
+@click.option(
+    "--state",
+    envvar="KVSCTL_STATE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="PATH",
+    help="Where kvsctl remembers what it made. [env: KVSCTL_STATE; default:"
+    " /var/lib/kvscheduler/kvsctl.db, without root below ~/.local/state]",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Tell more, and show where an error arose.")
+@click.version_option(
+    package_name="kvscheduler", prog_name="kvsctl", message="%(prog)s %(version)s"
+)
+@click.pass_context
+def cli(context: click.Context, state: Path | None, *, verbose: bool) -> None:
+    """Bring this machine's networking to what YAML files say, all of it or none."""
+    context.obj = Settings(state or default_state(), verbose)
+    if verbose:
+        logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
+
+
+for command in (
+    changing.plan,
+    changing.apply,
+    changing.repair,
+    changing.destroy,
+    looking.get,
+    looking.explain,
+):
+    cli.add_command(command)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; what goes wrong is told by lines on stderr."""
+    try:
+        code = cli.main(arguments, prog_name="kvsctl", standalone_mode=False)
+    except click.UsageError as error:
+        # Not click's own exit code: 2 says that there are changes.
+        hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+        click.echo(f"error: {error.format_message()}{hint}", err=True)
+        return 1
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted: nothing was changed", err=True)
+        return 128 + signal.SIGINT
+    except Exception as error:
+        if logging.getLogger().isEnabledFor(logging.DEBUG):  # --verbose
+            raise
+        for line in lines(error):
+            click.echo(line, err=True)
+        return 1
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands that change something, or show what would be changed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from . import outcome
+from .progress import progress
+from .session import Session, run
+from .settings import Settings, wants_color
+
+if TYPE_CHECKING:
+    from kvs_agent.sources.config import Configuration
+    from kvscheduler import Plan, Scheduler, Transaction
+
+__all__ = ["apply", "destroy", "plan", "repair"]
+
+CHANGED = 2
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Manner:
+    """How a change is shown and reported."""
+
+    color: bool
+    detailed: bool
+    quiet: bool = False
+
+    def code(self, *, changed: bool) -> int:
+        """Return the exit code of a success."""
+        return CHANGED if changed and self.detailed else 0
+
+
+files = click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="FILE...",
+    type=click.Path(path_type=Path),
+)
+color_option = click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="auto: on a terminal, unless NO_COLOR is set.",
+)
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Do not show the plan first.")
+detailed_option = click.option(
+    "--detailed-exitcode", "detailed", is_flag=True, help="Exit with 2 where there are changes."
+)
+
+
+@click.command()
+@files
+@click.option("--json", "as_json", is_flag=True, help="For programs: JSON with a format_version.")
+@click.option("--dot", "as_dot", is_flag=True, help="The order of things, for graphviz.")
+@color_option
+@detailed_option
+@click.pass_obj
+def plan(
+    settings: Settings,
+    files: tuple[Path, ...],
+    *,
+    as_json: bool,
+    as_dot: bool,
+    color: str,
+    detailed: bool,
+) -> int:
+    """Show what apply would do.
+
+    Changes nothing.
+
+    Symbols: + create, ~ update, - delete, -/+ delete and create anew, ? waits, ! is invalid.
+    """
+    if as_json and as_dot:
+        raise click.UsageError("--json and --dot exclude each other")
+    manner = _Manner(wants_color(color), detailed)
+    wanted = _load(files)
+
+    async def work(session: Session) -> int:
+        made = _to_files(session.scheduler, wanted, revert=False).plan()
+        if as_json:
+            click.echo(json.dumps(made.to_dict(), indent=2))
+        elif as_dot:
+            click.echo(made.to_dot())
+        else:
+            click.echo(made.render(color=manner.color), color=manner.color)
+        outcome.report_invalid(made, wanted)
+        return 1 if made.invalid else manner.code(changed=not made.is_empty)
+
+    return run(settings, work)
+
+
+@click.command()
+@files
+@click.option("--revert", is_flag=True, help="All or nothing: undo everything if a part fails.")
+@quiet_option
+@color_option
+@detailed_option
+@click.pass_obj
+def apply(
+    settings: Settings,
+    files: tuple[Path, ...],
+    *,
+    revert: bool,
+    quiet: bool,
+    color: str,
+    detailed: bool,
+) -> int:
+    """Make the system what the files say.
+
+    What else kvsctl ever made is removed, what others made is left alone. Asks nothing: look
+    at plan first.
+    """
+    manner = _Manner(wants_color(color), detailed, quiet)
+    wanted = _load(files)
+
+    async def work(session: Session) -> int:
+        transaction = _to_files(session.scheduler, wanted, revert=revert)
+        return await _commit(session, transaction, manner, files=wanted)
+
+    return run(settings, work)
+
+
+@click.command()
+@color_option
+@detailed_option
+@click.pass_obj
+def repair(settings: Settings, *, color: str, detailed: bool) -> int:
+    """Bring back what has drifted.
+
+    Compares the system with what was applied last, and mends the difference.
+    """
+    manner = _Manner(wants_color(color), detailed)
+
+    async def work(session: Session) -> int:
+        transaction = session.scheduler.transaction(
+            description="kvsctl repair", resync="downstream"
+        )
+        return await _commit(session, transaction, manner)
+
+    return run(settings, work)
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Do not ask, even on a terminal.")
+@color_option
+@detailed_option
+@click.pass_obj
+def destroy(settings: Settings, *, yes: bool, color: str, detailed: bool) -> int:
+    """Remove everything that kvsctl made.
+
+    And only that. Asks first on a terminal, unless told --yes.
+    """
+    manner = _Manner(wants_color(color), detailed)
+
+    async def work(session: Session) -> int:
+        transaction = session.scheduler.transaction(
+            description="kvsctl destroy", resync="upstream"
+        )
+        return await _commit(session, transaction, manner, ask=not yes)
+
+    return run(settings, work)
+
+
+def _load(files: tuple[Path, ...]) -> Configuration:
+    """Read the files into what they want."""
+    from kvs_agent.sources.config import load  # noqa: PLC0415 - protobuf and YAML: not for --help
+
+    return load(files)
+
+
+def _to_files(scheduler: Scheduler, wanted: Mapping[str, object], *, revert: bool) -> Transaction:
+    """Open a transaction after which the files' values are all that is wanted."""
+    if revert:
+        # A resync cannot be undone, so what the files lack is deleted key by key.
+        transaction = scheduler.transaction(description="kvsctl apply", revert=True)
+        for key in scheduler.values(view="desired"):
+            if key not in wanted:
+                transaction.delete(key)
+    else:
+        transaction = scheduler.transaction(description="kvsctl apply", resync="upstream")
+    for key, value in wanted.items():
+        transaction.set(key, value)
+    return transaction
+
+
+async def _commit(
+    session: Session,
+    transaction: Transaction,
+    manner: _Manner,
+    *,
+    files: Configuration | None = None,
+    ask: bool = False,
+) -> int:
+    """Show the plan, carry it out just so, and tell how that went."""
+    made: Plan = transaction.plan()
+    if not manner.quiet:
+        click.echo(made.render(color=manner.color), color=manner.color)
+    if ask and made.operations and sys.stdin.isatty():
+        with session.interrupts.let_through():
+            confirmed = click.confirm("Do this?", err=True)
+        if not confirmed:
+            click.echo("Nothing was changed.", err=True)
+            return 1
+    with session.interrupts.unbroken():
+        async with progress(session.scheduler, made):
+            result = await transaction.commit(expect=made)
+    outcome.report(result, files)
+    return manner.code(changed=bool(result.operations)) if result.ok else 1

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One command's life: an engine that knows what is, one piece of work, and a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from .interrupt import Interrupts
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from kvscheduler import Scheduler
+
+__all__ = ["Session", "Work", "run"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Session:
+    """What a command works with: an engine that has looked, and the signals held back."""
+
+    scheduler: Scheduler
+    interrupts: Interrupts
+
+
+Work = Callable[[Session], Awaitable[int]]
+
+
+def run(settings: Settings, work: Work) -> int:
+    """Do one piece of work with an engine that has looked at the system; return its exit code."""
+    return asyncio.run(_run(settings, work))
+
+
+async def _run(settings: Settings, work: Work) -> int:
+    # Here, since the engine and its southbound are most of a command's start.
+    from kvs_agent.wiring import linux_scheduler  # noqa: PLC0415
+
+    with Interrupts() as interrupts:
+        try:
+            async with linux_scheduler(settings.state) as scheduler:
+                await scheduler.refresh()
+                code = await work(Session(scheduler, interrupts))
+        except asyncio.CancelledError:
+            if not interrupts.number:
+                raise
+            click.echo("interrupted: nothing was changed", err=True)
+            return 128 + interrupts.number
+    if interrupts.number:
+        click.echo("interrupted: what had begun was finished", err=True)
+        return 128 + interrupts.number
+    return code

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What holds for every command: where the state is kept, and how much is said."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from pathlib import Path
+
+__all__ = ["Settings", "default_state", "wants_color"]
+
+STATE_FILE = Path("kvscheduler", "kvsctl.db")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settings:
+    """The options that stand before the command."""
+
+    state: Path
+    verbose: bool
+
+
+def default_state() -> Path:
+    """Return where the state is kept unless told otherwise: below /var/lib only for root."""
+    if os.geteuid() == 0:
+        return Path("/var/lib") / STATE_FILE
+    home = os.environ.get("XDG_STATE_HOME", "")
+    # Relative paths in XDG_STATE_HOME are to be ignored, as its specification says.
+    base = Path(home) if home.startswith("/") else Path.home() / ".local" / "state"
+    return base / STATE_FILE
+
+
+def wants_color(choice: str) -> bool:
+    """Decide on colour: ``always``, ``never``, or ``auto`` for a terminal without NO_COLOR."""
+    if choice != "auto":
+        return choice == "always"
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return sys.stdout.isatty()

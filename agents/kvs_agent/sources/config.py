@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configuration files as values: YAML or JSON in, keys and messages out, each with its place."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from google.protobuf import json_format
+from google.protobuf.message import Message
+
+from kvs_descriptors.linux import with_namespaces
+from ligato.configurator.configurator_pb2 import Config
+
+from . import shape, yaml_guard
+from .models import MODELS, Model
+from .problems import ConfigError, Problem
+
+__all__ = ["Configuration", "Place", "load", "load_text"]
+
+_STEP = re.compile(r"([^\[\]]+)|\[([0-9]+)\]")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value stands: its path in a file, whose lines are known."""
+
+    file: str
+    path: tuple[str | int, ...]
+    lines: Mapping[tuple[str | int, ...], int] = dataclasses.field(repr=False)
+
+    def line(self, fields: Iterable[str] = ()) -> int:
+        """Return the line of a field of the value, or of what of its path is written out."""
+        path = self.path
+        for step in _steps(fields):
+            names = (step, _camel(step)) if isinstance(step, str) else (step,)
+            known = next((name for name in names if (*path, name) in self.lines), None)
+            if known is None:
+                break
+            path = (*path, known)
+        return self.lines.get(path, 0)
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line()}"
+
+
+class Configuration(Mapping[str, Message]):
+    """Values by key, as ``Transaction.set`` takes them, with the place that each comes from.
+
+    The namespaces that interfaces name are among them, at the place of the first such interface.
+    """
+
+    def __init__(self, values: Mapping[str, Message], places: Mapping[str, Place]) -> None:
+        self._values = with_namespaces(values)
+        self.places = dict(places)
+
+    def __getitem__(self, key: str) -> Message:
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def problem(self, key: str, error: Exception) -> Problem | None:
+        """Return what is wrong with a value, as a descriptor found it, at its file and line."""
+        place = self.places.get(key)
+        if place is None:
+            return None
+        fields = tuple(getattr(error, "fields", ()))
+        text = getattr(error, "message", str(error))
+        line = place.line(fields)
+        return Problem(text=text, file=place.file, line=line, key=key, field=".".join(fields))
+
+
+def load(
+    paths: Sequence[str | os.PathLike[str]], limits: yaml_guard.Limits | None = None
+) -> Configuration:
+    """Read files and merge them; ``ConfigError`` names all that is wrong in them.
+
+    The order of files makes no difference: a key that stands twice is an error.
+    """
+    limits = limits or yaml_guard.Limits()
+    return _merge([(os.fspath(path), _read(path, limits)) for path in paths], limits)
+
+
+def load_text(text: str, file: str = "<text>") -> Configuration:
+    """Read a configuration that is no file."""
+    return _merge([(file, text.encode())], yaml_guard.Limits())
+
+
+def _read(path: str | os.PathLike[str], limits: yaml_guard.Limits) -> bytes:
+    with pathlib.Path(path).open("rb") as opened:
+        # One byte more shows that there is too much, however much it is.
+        return opened.read(limits.max_bytes + 1)
+
+
+def _merge(files: Iterable[tuple[str, bytes]], limits: yaml_guard.Limits) -> Configuration:
+    reader = _Reader()
+    for file, raw in files:
+        try:
+            reader.take(file, yaml_guard.parse(raw, file, limits))
+        except ConfigError as error:
+            reader.problems += error.problems
+    if reader.problems:
+        raise ConfigError(reader.problems)
+    return Configuration(reader.values, reader.places)
+
+
+class _Reader:
+    """Collects values from documents, and what is wrong with them."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Message] = {}
+        self.places: dict[str, Place] = {}
+        self.problems: list[Problem] = []
+
+    def take(self, file: str, document: yaml_guard.Document) -> None:
+        """Take in one document."""
+        data = document.data if document.data is not None else {}
+        # The stubs of generated code say either of two classes, which are the same at run time.
+        root: Any = Config.DESCRIPTOR
+        found = list(shape.faults(data, root))
+        for path, text in found:
+            line = _nearest(document.lines, path)
+            self.problems.append(Problem(text=text, file=file, line=line, field=_dotted(path)))
+        if found:
+            return
+        for model in MODELS:
+            for path, one in _instances(data, model):
+                self._add(model, one, Place(file, path, document.lines))
+
+    def _add(self, model: Model, data: Mapping[str, Any], place: Place) -> None:
+        value = model.message()
+        try:
+            json_format.ParseDict(dict(data), value)
+        except json_format.ParseError as error:
+            # Not expected after the shape was found right; told rather than raised all the same.
+            self._complain(place, str(error))
+            return
+        missing = [name for name in model.needed if not getattr(value, name)]
+        if missing:
+            self._complain(place, f"needs {' and '.join(missing)}")
+            return
+        key = model.key(value)
+        if key in self.places:
+            self._complain(place, f"is at {self.places[key]} already", key)
+            return
+        self.values[key] = value
+        self.places[key] = place
+
+    def _complain(self, place: Place, text: str, key: str = "") -> None:
+        field = "" if key else _dotted(place.path)
+        line = place.line()
+        self.problems.append(Problem(text=text, file=place.file, line=line, key=key, field=field))
+
+
+def _instances(
+    data: Mapping[str, Any], model: Model
+) -> Iterator[tuple[tuple[str | int, ...], Mapping[str, Any]]]:
+    section, below = _either(data, model.section)
+    field, ones = _either(below or {}, model.field)
+    for index, one in enumerate(ones or ()):
+        yield (section, field, index), one
+
+
+def _either(data: Mapping[str, Any], name: str) -> tuple[str, Any]:
+    """Return a field as it is written, in either of its two ways, and its value."""
+    written = name if name in data else _camel(name)
+    return written, data.get(written)
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(part.capitalize() for part in others)
+
+
+def _steps(fields: Iterable[str]) -> Iterator[str | int]:
+    for field in fields:
+        for name, index in _STEP.findall(field):
+            yield name or int(index)
+
+
+def _dotted(path: Iterable[str | int]) -> str:
+    parts = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in path]
+    return "".join(parts).removeprefix(".")
+
+
+def _nearest(lines: Mapping[tuple[str | int, ...], int], path: tuple[str | int, ...]) -> int:
+    while path and path not in lines:
+        path = path[:-1]
+    return lines.get(path, 0)

@@ -358,7 +358,7 @@ def test_a_message_keeps_the_order_of_its_fields_and_sorts_its_maps() -> None:
                 "area": 1,
                 "names": dict.fromkeys(keys, "n"),
                 "inner": {key: {"area": 2, "zone": key} for key in keys},
-                "more": dict.fromkeys(keys, [1]),
+                "more": {key: [1] for key in keys},
             },
             message,
         )

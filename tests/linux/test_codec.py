@@ -86,7 +86,9 @@ def test_an_address_is_what_pyroute2_would_send(index: int, ip: Address, length:
 
 @given(INDEXES, st.integers(68, 9216), st.booleans())
 def test_the_settings_of_a_link_are_read_by_pyroute2_as_they_were_meant(
-    index: int, mtu: int, up: bool
+    index: int,
+    mtu: int,
+    up: bool,  # noqa: FBT001 - hypothesis draws by position
 ) -> None:
     value = Interface(name="e", mtu=mtu, phys_address="02:00:00:00:00:01", ipv4_forwarding=True)
 

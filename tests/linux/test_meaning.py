@@ -147,7 +147,11 @@ REFUSED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 @pytest.mark.parametrize("what", REFUSED)
 def test_what_cannot_be_is_refused_with_the_field_that_says_so(what: str) -> None:
     fields, expected = REFUSED[what]
-    good = {"name": "e", "type": Interface.VETH, "veth": VethLink(peer_if_name="p")}
+    good: dict[str, Any] = {
+        "name": "e",
+        "type": Interface.VETH,
+        "veth": VethLink(peer_if_name="p"),
+    }
     value = Interface(**{**good, **fields})
 
     with pytest.raises(InvalidValue) as caught:
@@ -169,7 +173,7 @@ BAD_ROUTES: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("what", BAD_ROUTES)
 def test_what_cannot_be_a_route_is_refused_with_the_field_that_says_so(what: str) -> None:
     fields, expected = BAD_ROUTES[what]
-    value = Route(**{**{"outgoing_interface": "e", "dst_network": "10.0.0.0/8"}, **fields})
+    value = Route(**{"outgoing_interface": "e", "dst_network": "10.0.0.0/8", **fields})
 
     with pytest.raises(InvalidValue) as caught:
         RouteDescriptor(Kernel()).validate(key_of(value), value)

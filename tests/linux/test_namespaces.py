@@ -101,7 +101,7 @@ def test_a_name_that_is_a_link_leads_nowhere(bench: Bench) -> None:
         await bench.make(namespace("one"))
         leave_link(bench, "trap")
 
-        with pytest.raises(OSError, match="symbolic link|Too many levels"):
+        with pytest.raises(OSError, match="Too many levels of symbolic links"):
             await bench.kernel.channel("trap")
 
     bench.run(scenario())

@@ -69,8 +69,8 @@ class TransactionError(SchedulerError):
     """A transaction ended with errors; ``errors`` maps each key to what went wrong on it."""
 
     def __init__(self, number: int, errors: Mapping[str, Exception]) -> None:
-        shown = [f"{key}: {describe(error)}" for key, error in list(errors.items())[:3]]
-        more = f" (and {len(errors) - 3} more)" if len(errors) > 3 else ""
+        shown = [f"{key}: {describe(error)}" for key, error in list(errors.items())[:_SHOWN]]
+        more = f" (and {len(errors) - _SHOWN} more)" if len(errors) > _SHOWN else ""
         super().__init__(f"transaction {number} failed: {'; '.join(shown)}{more}")
         self.number = number
         self.errors = dict(errors)
@@ -93,7 +93,7 @@ class PartialRetrieve(SchedulerError):
 
 
 class RegistrationError(SchedulerError, ValueError):
-    """A descriptor that cannot be registered: its name or prefix is taken, or a name is unknown."""
+    """A descriptor that cannot be registered: a name or prefix is taken, or a name unknown."""
 
 
 class SchedulerClosed(SchedulerError):
@@ -106,6 +106,9 @@ class JournalError(SchedulerError):
 
 class JournalLocked(JournalError):
     """Another engine holds this journal; two engines must never drive one southbound."""
+
+
+_SHOWN = 3
 
 
 def describe(error: BaseException) -> str:

@@ -26,6 +26,9 @@ __all__ = ["Executor", "Run"]
 logger = logging.getLogger(__name__)
 
 _OVERRUN_S = 0.1
+_STARTED, _DONE, _FAILED = 1, 2, 3
+# What a plain call may raise: nobody can cancel us inside it, so a cancellation is its own.
+_ANY = (Exception, asyncio.CancelledError)
 
 
 class Executor:
@@ -76,6 +79,8 @@ class Run:
         self._running: dict[str, int] = {}
         self._under_way = 0
         self._finished: list[int] = []
+        self._ready: deque[int] = deque()
+        self._crowded: dict[str, deque[int]] = {}
         self._progress: asyncio.Future[None] | None = None
 
     # Inline: operations in the plan's own order, no task, no waiting.
@@ -96,7 +101,7 @@ class Run:
                 return False
             try:
                 metadata = _call_inline(binding, operation, node)
-            except Exception as error:  # noqa: BLE001 - whatever a descriptor raises
+            except _ANY as error:
                 self._fail(position, error, monotonic() - before)
                 return False
             if metadata is not None and hasattr(metadata, "__await__"):
@@ -120,7 +125,8 @@ class Run:
     async def run_rest(self) -> None:
         """Run what is left, as much at once as the graph and the limits allow."""
         left, after = self._waits()
-        ready = deque(p for p, count in enumerate(left) if not count and not self._state[p])
+        ready = self._ready
+        ready.extend(p for p, count in enumerate(left) if not count and not self._state[p])
         while True:
             self._release(left, after, ready)
             self._start_ready(ready)
@@ -153,18 +159,22 @@ class Run:
                     ready.append(position)
 
     def _start_ready(self, ready: deque[int]) -> None:
-        postponed: list[int] = []
-        while ready and not self.stopped:
-            if self._under_way >= self.executor.max_parallel:
-                break
+        limit = self.executor.max_parallel
+        while ready and not self.stopped and self._under_way < limit:
             position = ready.popleft()
             binding = self._binding(position)
-            limit = binding.max_parallel
-            if limit is not None and self._running.get(binding.name, 0) >= limit:
-                postponed.append(position)
-                continue
-            self._start(position, binding)
-        ready.extendleft(reversed(postponed))
+            most = binding.max_parallel
+            if most is not None and self._running.get(binding.name, 0) >= most:
+                self._crowded.setdefault(binding.name, deque()).append(position)
+            else:
+                self._start(position, binding)
+
+    def _vacate(self, binding: Binding) -> None:
+        """Let the next operation in, of a descriptor that limits its own calls."""
+        self._running[binding.name] -= 1
+        crowd = self._crowded.get(binding.name)
+        if crowd:
+            self._ready.appendleft(crowd.popleft())
 
     def _binding(self, position: int) -> Binding:
         operation = self.operations[position]
@@ -178,7 +188,7 @@ class Run:
             before = self.executor.clock.monotonic()
             try:
                 result = call(*args)
-            except Exception as error:  # noqa: BLE001 - whatever a descriptor raises
+            except _ANY as error:
                 self._fail(position, error, self.executor.clock.monotonic() - before)
                 return
             if not hasattr(result, "__await__"):
@@ -202,19 +212,30 @@ class Run:
         def done(result: Any, error: Exception | None) -> None:
             duration = self.executor.clock.monotonic() - before
             self._under_way -= 1
-            self._running[binding.name] -= 1
-            if isinstance(error, DeadlineExceeded):
-                self.executor.graph.nodes[key].late = True
-            if error is None:
-                self._succeed(position, result, duration)
-            else:
-                self._fail(position, error, duration)
-            if self._progress is not None and not self._progress.done():
-                self._progress.set_result(None)
+            self._vacate(binding)
+            try:
+                self._conclude(position, result, error, duration)
+            finally:
+                if self._progress is not None and not self._progress.done():
+                    self._progress.set_result(None)
 
         self.executor.calls.start(binding, call, args, done, lambda: self.executor.on_late(key))
 
     # Outcomes.
+
+    def _conclude(
+        self, position: int, result: Any, error: Exception | None, duration: float
+    ) -> None:
+        if isinstance(error, DeadlineExceeded):
+            self.executor.graph.nodes[self.operations[position].key].late = True
+        if error is not None:
+            self._fail(position, error, duration)
+            return
+        try:
+            self._succeed(position, result, duration)
+        except Exception as broken:
+            logger.exception("%s cannot be noted", self.operations[position].key)
+            self._fail(position, broken, duration)
 
     def _succeed(self, position: int, metadata: Any, duration: float) -> None:
         operation = self.operations[position]
@@ -227,7 +248,7 @@ class Run:
             self.executor.keeper.record(node)
         self.executed.append(Executed(operation, None, duration, self._revert))
 
-    def _fail(self, position: int, error: Exception, duration: float) -> None:
+    def _fail(self, position: int, error: BaseException, duration: float) -> None:
         operation = self.operations[position]
         self._state[position] = _FAILED
         wrapped = OperationError(operation.key, operation.kind, error)
@@ -241,9 +262,6 @@ class Run:
     def skipped(self) -> list[str]:
         """Return the keys whose operations were not started."""
         return [op.key for n, op in enumerate(self.operations) if not self._state[n]]
-
-
-_STARTED, _DONE, _FAILED = 1, 2, 3
 
 
 def _binding_of(operation: Operation, node: Node) -> Binding:

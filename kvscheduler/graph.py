@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from .keyindex import KeyIndex, PrefixIndex
-from .model import Derived, DependsOnAny, Origin, RetryPolicy, ValueState
+from .model import DependsOnAny, Derived, Origin, RetryPolicy, ValueState
 
 if TYPE_CHECKING:
     from .registry import Binding
@@ -62,6 +62,7 @@ class Node:
     ``blocked``: an operation failed; not touched until a retry, a new set or a resync.
     ``doubt``: a failed operation may have had its effect all the same.
     ``rejected``: the invalid value that the northbound would like instead, and its base.
+    ``broken``: it stood and was reported broken, so that only a recreate mends it.
     ``late``: a call outlived its deadline and still runs. ``lost``: the southbound lost it.
     """
 
@@ -77,6 +78,7 @@ class Node:
     doubt: Spec | None = None
     late: bool = False
     lost: bool = False
+    broken: bool = False
     since: float = 0.0
     operation: str = ""
     retry: RetryPolicy | None = None

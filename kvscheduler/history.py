@@ -49,9 +49,7 @@ class History(Sequence[TransactionResult]):
     @overload
     def __getitem__(self, index: slice) -> tuple[TransactionResult, ...]: ...
 
-    def __getitem__(
-        self, index: int | slice
-    ) -> TransactionResult | tuple[TransactionResult, ...]:
+    def __getitem__(self, index: int | slice) -> TransactionResult | tuple[TransactionResult, ...]:
         if isinstance(index, slice):
             return tuple(self._results)[index]
         return self._results[index]

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from .errors import SchedulerClosed
 from .registry import Binding
 
 __all__ = ["Inbox", "Mail"]
@@ -41,6 +42,7 @@ class Inbox:
         self._mail = Mail()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event = asyncio.Event()
+        self._closed = False
 
     def open(self) -> None:
         """Begin to wake the reader, on the running loop."""
@@ -91,9 +93,18 @@ class Inbox:
             self._mail.added.extend(bindings)
         self._ring()
 
+    def close(self) -> list[asyncio.Future[None]]:
+        """Take no more mail; return who still waits for a receipt."""
+        self._loop = None
+        self._closed = True
+        return self.empty().readers
+
     def read_receipt(self) -> asyncio.Future[None]:
         """Return a future that is done when all that has been reported so far is worked in."""
         receipt: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._closed:
+            receipt.set_exception(SchedulerClosed("the scheduler has been closed"))
+            return receipt
         with self._lock:
             self._mail.readers.append(receipt)
         self._ring()

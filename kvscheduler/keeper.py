@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Container
 from typing import TYPE_CHECKING, Any
 
 from .errors import InvalidValue
 from .graph import Graph, Node, Spec
 from .journal import Journal, Made, Records, Wanted
-from .model import Origin
+from .model import Origin, RetryPolicy
 from .plan import Operation
 from .planner import Change, Draft
 from .planner.meaning import bound, specify
@@ -30,17 +31,26 @@ class Keeper:
         self.journal = journal
         self._graph = graph
 
-    def begin(self, draft: Draft) -> None:
-        """Write down what is wanted now and what is about to happen; durable on return."""
+    def begin(self, draft: Draft, values: Container[str], retry: RetryPolicy | None) -> None:
+        """Write down what is wanted now and what is about to happen; durable on return.
+
+        ``retry`` is the policy of the keys in ``values``. Raises ``JournalError`` before
+        anything is written.
+        """
         wanted: dict[str, Wanted | None] = {}
         for key, spec in draft.wants.items():
             if spec is None:
                 wanted[key] = None
             elif spec.base is None:
-                wanted[key] = Wanted(value=spec.value, retry=self._graph.nodes[key].retry)
+                node = self._graph.nodes.get(key)
+                policy = retry if key in values or node is None else node.retry
+                wanted[key] = Wanted(value=spec.value, retry=policy)
         intents = {operation.key: _intended(operation) for operation in draft.operations}
         if wanted or intents:
             self.journal.begin(wanted, intents)
+
+    def note(self, draft: Draft) -> None:
+        """Write down, soon, what stands as wanted without an operation, or is handed back."""
         for key in (*draft.absorbed, *draft.released):
             self.record(self._graph.nodes[key])
 
@@ -106,7 +116,7 @@ def _spec(registry: Registry, key: str, value: Any, base: str | None) -> Spec:
 
 
 def load(records: Records, engine: Engine) -> None:
-    """Start from what a journal holds: wanted values are wanted, made ones stand or are in doubt."""
+    """Start from a journal: wanted values are wanted, made ones stand or are in doubt."""
     graph = engine.graph
     values = {key: wanted.value for key, wanted in records.wanted.items()}
     engine.ledger.take_on(engine.draft(Change(values=values, lenient=True)))

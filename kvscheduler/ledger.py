@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from .graph import Graph, Node, Spec
 from .model import Derived, Origin, RetryPolicy, ValueState
 from .plan import Operation
 from .planner import Draft
-from .planner.meaning import specify
-from .registry import Binding
+from .planner.meaning import same, specify
+from .registry import Binding, Registry
 
 __all__ = ["Ledger", "Memory", "state_of"]
 
@@ -30,7 +30,7 @@ class Memory:
     error: Exception | None
     adopted: bool
     operation: str
-    doubt: Spec | None
+    retry_at: float | None
 
 
 def state_of(graph: Graph, node: Node) -> ValueState:
@@ -41,9 +41,9 @@ def state_of(graph: Graph, node: Node) -> ValueState:
         return ValueState.INVALID
     if node.want is None:
         return _state_of_unwanted(node)
+    if not node.want.is_creatable and not node.adopted:
+        return ValueState.UNIMPLEMENTED
     if node.have is None:
-        if not node.want.is_creatable:
-            return ValueState.UNIMPLEMENTED
         return ValueState.MISSING if node.lost else ValueState.PENDING
     if node.have is node.want or node.key in graph.unsettled:
         return ValueState.CONFIGURED
@@ -85,7 +85,7 @@ class Ledger:
             return None
         return Memory(
             node.want, node.have, node.rejected, node.retry, node.blocked, node.attempt,
-            node.error, node.adopted, node.operation, node.doubt,
+            node.error, node.adopted, node.operation, node.retry_at,
         )  # fmt: skip
 
     def take_on(self, draft: Draft, *, retrying: bool = False) -> None:
@@ -140,8 +140,8 @@ class Ledger:
         kind = operation.kind
         self.touched[node.key] = None
         node.operation = kind
-        if node.doubt is not None or node.lost or node.attempt:
-            node.doubt, node.lost, node.attempt = None, False, 0
+        if node.doubt is not None or node.lost or node.attempt or node.broken:
+            node.doubt, node.lost, node.attempt, node.broken = None, False, 0, False
         if kind == "delete":
             self.graph.set_have(node, None, None)
         elif kind == "create":
@@ -181,8 +181,8 @@ class Ledger:
         graph = self.graph
         node = graph.node(key)
         have = node.have
-        if have is not None and _equal(have.value, value):
-            if metadata is not None and metadata != node.metadata:
+        if have is not None and same(have.value, value):
+            if metadata is not None and not same(metadata, node.metadata):
                 graph.set_have(node, have, metadata)
             self._observe_derived(node, have)
             return
@@ -190,7 +190,7 @@ class Ledger:
         if have is None:
             self._first_seen(node, origin)
         want = node.want
-        if want is not None and _equal(want.value, value):
+        if want is not None and same(want.value, value):
             spec = want
         else:
             base = want.base if want is not None else (have.base if have is not None else None)
@@ -228,7 +228,7 @@ class Ledger:
         follower = self.graph.node(derived.key)
         if follower.want is not None or not (follower.have is None or follower.is_property):
             return
-        if follower.have is None or not _equal(follower.have.value, derived.value):
+        if follower.have is None or not same(follower.have.value, derived.value):
             follower.origin = Origin.SOUTHBOUND
             self.touched[derived.key] = None
             self.graph.set_have(follower, Spec(None, derived.value, base), None)
@@ -242,12 +242,12 @@ class Ledger:
         want, binding = node.want, node.want.binding
         if binding is not None and binding.retrieve is not None:
             return
-        if node.have is not None and _equal(node.have.value, derived.value):
+        if node.have is not None and same(node.have.value, derived.value):
             return
         if node.have is None and node.doubt is None and not node.lost and want.binding is not None:
             return
         spec = want
-        if not _equal(want.value, derived.value):
+        if not same(want.value, derived.value):
             spec = _seen_spec(binding, derived.key, derived.value, base, plain=False)
         self.touched[derived.key] = None
         self.graph.set_have(node, spec, node.metadata)
@@ -277,9 +277,8 @@ class Ledger:
         self._set_lost(node)
         for derived in have.derived:
             follower = self.graph.nodes.get(derived.key)
-            if follower is not None and follower.have is not None:
-                if follower.is_property or follower.have.is_fact:
-                    self._lose_follower(derived.key, key)
+            if follower is not None and (follower.is_property or _is_fact(follower.have)):
+                self._lose_follower(derived.key, key)
 
     def _set_lost(self, node: Node) -> None:
         node.lost = node.want is not None
@@ -296,6 +295,17 @@ class Ledger:
             unsettled[key] = None
         unsettled.update(dict.fromkeys(self.graph.dependents(key)))
         unsettled.update(dict.fromkeys(self.graph.watching.of(key)))
+
+    def rebind(self, node: Node, registry: Registry) -> None:
+        """Have the descriptor that has come serve what stands without one."""
+        have = node.have
+        if have is None:
+            return
+        binding = registry.find(node.key)
+        spec = _seen_spec(binding, node.key, have.value, have.base, plain=node.is_property)
+        self.touched[node.key] = None
+        self.graph.set_have(node, spec, node.metadata)
+        self.graph.unsettled[node.key] = None
 
     # Closing the books of one transaction.
 
@@ -320,15 +330,41 @@ class Ledger:
         self.touched = {}
         return changed
 
-    def restore(self, memories: Mapping[str, Memory | None]) -> None:
-        """Bring back states that a reverted transaction had changed, where the values are back."""
+    def restore(self, memories: Mapping[str, Memory | None], but: Container[str]) -> list[str]:
+        """Bring back what was known before a reverted transaction, ``but`` where undoing failed.
+
+        Returns the keys that wait for a retry again.
+        """
+        waiting = []
         for key, memory in memories.items():
             node = self.graph.nodes.get(key)
-            if node is None or memory is None or node.blocked or node.late:
+            if node is None or memory is None or node.late or key in but:
                 continue
+            self._restore_want(node, memory.want)
             node.rejected, node.retry = memory.rejected, memory.retry
             node.blocked, node.attempt, node.error = memory.blocked, memory.attempt, memory.error
-            node.operation = memory.operation
+            node.operation, node.retry_at = memory.operation, memory.retry_at
+            self.touched[key] = None
+            if memory.retry_at is not None:
+                waiting.append(key)
+        self.graph.revision += 1
+        return waiting
+
+    def _restore_want(self, node: Node, want: Spec | None) -> None:
+        have = node.have
+        if node.want is want:
+            return
+        self.graph.set_want(node, want)
+        if have is not None and want is not None and same(have.value, want.value):
+            self.graph.set_have(node, want, node.metadata)
+
+    def dismiss(self, key: str) -> None:
+        """Let go of a failed key that nobody wants and that has gone all the same."""
+        node = self.graph.nodes.get(key)
+        if node is None or node.late or node.want is not None or node.rejected is not None:
+            return
+        if node.have is None and node.doubt is None:
+            node.blocked, node.error, node.retry_at = False, None, None
             self.touched[key] = None
 
 
@@ -345,8 +381,5 @@ def _seen_spec(
     return spec
 
 
-def _equal(old: Any, new: Any) -> bool:
-    try:
-        return old is new or bool(old == new)
-    except Exception:  # noqa: BLE001 - a value's own __eq__ may raise anything
-        return False
+def _is_fact(spec: Spec | None) -> bool:
+    return spec is not None and spec.is_fact

@@ -53,8 +53,18 @@ class DependsOnAny:
         object.__setattr__(self, "prefixes", tuple(prefixes))
 
     def matches(self, key: str) -> bool:
-        """Tell whether a value under this key would meet the dependency."""
-        return key.startswith(self.prefixes) and (self.where is None or bool(self.where(key)))
+        """Tell whether a value under this key would meet the dependency.
+
+        A ``where`` that raises selects nothing.
+        """
+        if not key.startswith(self.prefixes):
+            return False
+        if self.where is None:
+            return True
+        try:
+            return bool(self.where(key))
+        except Exception:  # noqa: BLE001 - it is a descriptor's, and may raise anything
+            return False
 
 
 class Derived(NamedTuple):

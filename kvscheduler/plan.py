@@ -93,7 +93,7 @@ class Plan:
 
         return render.to_dict(self)
 
-    def render(self, color: bool = False) -> str:
+    def render(self, color: bool = False) -> str:  # noqa: FBT001, FBT002 - fixed by the design
         """Return the plan as text for people."""
         from . import render  # noqa: PLC0415 - only people ask for it
 

@@ -27,6 +27,7 @@ class Processing:
         self._plan: Plan = _EMPTY
         self._run: Run | None = None
         self._reverted = False
+        self._not_undone: set[str] = set()
         engine.numbers += 1
         self._number = engine.numbers
 
@@ -99,6 +100,8 @@ class Processing:
     def _begin(self, draft: Draft, *, undoing: bool = False) -> bool:
         """Note a draft and run it as far as that goes inline; tell whether it is through."""
         engine, work = self._engine, self._work
+        if engine.keeper is not None:
+            engine.keeper.begin(draft, work.change.values, work.retry)
         engine.ledger.take_on(draft, retrying=work.kind == "retry")
         for key, why in draft.refused.items():
             error = OperationError(key, "update", SchedulerError(why))
@@ -106,7 +109,7 @@ class Processing:
         if not undoing:
             engine.retries.assign(work.change.values, work.retry)
         if engine.keeper is not None:
-            engine.keeper.begin(draft)
+            engine.keeper.note(draft)
         if not draft.operations:
             return True
         stops_at = self._concerns if work.revert and not undoing else None
@@ -138,12 +141,17 @@ class Processing:
         self._errors.update(run.failed)
         failed = [key for key in run.failed if not engine.graph.nodes[key].late]
         await engine.refresher.refresh_keys(failed)
+        for key in failed:
+            engine.ledger.dismiss(key)
+        if self._reverted:
+            self._not_undone.update(run.failed)
         engine.graph.unsettled.update(dict.fromkeys((*run.skipped(), *run.failed)))
         if run.stopped:
             self._undo(run)
             return
         for key, error in run.failed.items():
-            engine.retries.schedule(key, error)
+            if engine.graph.nodes[key].blocked:
+                engine.retries.schedule(key, error)
         self._continue()
 
     def _continue(self) -> None:
@@ -165,7 +173,12 @@ class Processing:
         for key, memory in self._memories.items():
             node = self._engine.graph.nodes.get(key)
             own = node is None or node.want is None or node.want.base is None
-            if memory is not None and memory.blocked and key not in run.failed and node is not None:
+            if (
+                memory is not None
+                and memory.blocked
+                and key not in run.failed
+                and node is not None
+            ):
                 node.blocked = memory.have is not None or node.have is None
             if memory is None or memory.want is None:
                 if own:
@@ -177,12 +190,19 @@ class Processing:
             for key in run.failed
             if (memory := self._memories.get(key)) is None or not memory.blocked
         )
-        return Change(values=values, deletes=tuple(deletes), unblock=unblock, lenient=True)
+        return Change(
+            values=values,
+            deletes=tuple(deletes),
+            unblock=unblock,
+            lenient=True,
+            against={one.operation.key: place for place, one in enumerate(self._executed)},
+        )
 
     def _finish(self) -> TransactionResult:
         engine, work = self._engine, self._work
         if self._reverted:
-            engine.ledger.restore(self._memories)
+            for key in engine.ledger.restore(self._memories, self._not_undone):
+                engine.retries.rearm(key)
         return engine.close_books(
             TransactionResult(
                 number=self._number,
@@ -200,4 +220,3 @@ class Processing:
 
 
 _EMPTY = Plan()
-

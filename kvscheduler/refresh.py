@@ -159,11 +159,17 @@ class Refresher:
         for item in items or ():
             if not isinstance(item, Retrieved) or type(item.key) is not str or item.value is None:
                 logger.warning("descriptor %s retrieved nonsense: %.80r", binding.name, item)
-            elif self._registry.find(item.key) is not binding or item.key in values:
+            elif item.key in values or not self._is_served(item.key, binding):
                 logger.warning("descriptor %s retrieved %s out of turn", binding.name, item.key)
             else:
                 values[item.key] = item
         return values
+
+    def _is_served(self, key: str, binding: Binding) -> bool:
+        try:
+            return self._registry.find(key) is binding
+        except Exception:  # noqa: BLE001 - a selector may raise anything
+            return False
 
     def _standing_by_binding(self, prefix: str) -> dict[str, list[str]]:
         standing: dict[str, list[str]] = {}
@@ -182,9 +188,9 @@ class Refresher:
             if node is None or not node.late:
                 ledger.observe(key, found.binding, item.value, item.metadata, item.origin)
         for key in known:
-            if key not in found.values and not key.startswith(found.unknown or _NOWHERE):
-                if not nodes[key].late:
-                    self._lose(key)
+            is_unknown = key.startswith(found.unknown or _NOWHERE)
+            if key not in found.values and not is_unknown and not nodes[key].late:
+                self._lose(key)
 
     def _lose(self, key: str) -> None:
         """Note a loss, also of what lives and dies with it and cannot be retrieved itself."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -11,6 +12,8 @@ from .descriptor import Descriptor
 from .errors import InvalidValue, RegistrationError
 
 __all__ = ["Binding", "Registry"]
+
+logger = logging.getLogger(__name__)
 
 Call = Callable[..., Any]
 
@@ -65,8 +68,12 @@ class Binding:
     def label_of(self, key: str) -> str:
         """Return the key's name in the metadata mapping."""
         if self.label is not None:
-            return str(self.label(key))
-        return key[len(self.prefix) :] if key.startswith(self.prefix) else key
+            try:
+                return str(self.label(key))
+            except Exception:
+                logger.exception("descriptor %s: label() failed on %s", self.name, key)
+                return key
+        return key.removeprefix(self.prefix)
 
 
 class Registry:
@@ -102,6 +109,11 @@ class Registry:
                 what = f"name {binding.name!r} is taken" if binding.name else "it has no name"
                 raise RegistrationError(f"descriptor refused: {what}")
             names.add(binding.name)
+            if binding.max_parallel is not None and binding.max_parallel < 1:
+                text = (
+                    f"{binding.name}: max_parallel: {binding.max_parallel} is less than one call"
+                )
+                raise RegistrationError(text)
             if binding.selects is not None:
                 continue
             if not binding.prefix:

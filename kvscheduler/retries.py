@@ -35,6 +35,9 @@ class Retries:
         if delay is None:
             return
         node.retry_at = self._clock.monotonic() + delay
+        self._arm(key, delay)
+
+    def _arm(self, key: str, delay: float) -> None:
         previous = self._timers.pop(key, None)
         if previous is not None:
             previous.cancel()
@@ -47,6 +50,12 @@ class Retries:
             node = nodes.get(key)
             if node is not None and node.retry is not policy:
                 node.retry = policy
+
+    def rearm(self, key: str) -> None:
+        """Set the timer of a key that waits for a retry again."""
+        retry_at = self._graph.nodes[key].retry_at
+        if retry_at is not None:
+            self._arm(key, max(0.0, retry_at - self._clock.monotonic()))
 
     def _policy(self, node: Node) -> RetryPolicy | None:
         base = None if node.spec is None else node.spec.base

@@ -7,7 +7,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from .clock import Clock, SystemClock
 from .descriptor import Descriptor
@@ -85,7 +85,7 @@ class Scheduler:
         """Finish the transaction under way, stop watching and leave the southbound as it is."""
         await self._supervisor.close()
 
-    async def __aenter__(self) -> Scheduler:
+    async def __aenter__(self) -> Self:
         await self.start()
         return self
 
@@ -104,7 +104,7 @@ class Scheduler:
         description: str = "",
         resync: str | None = None,
         retry: RetryPolicy | None = None,
-        revert: bool = False,
+        revert: bool = False,  # noqa: FBT001, FBT002 - fixed by the design
         labels: Mapping[str, str] | None = None,
     ) -> Transaction:
         """Begin a change. ``resync``: the values are all that is wanted ("full" reads the

@@ -42,7 +42,9 @@ def _add_edges(copy: networkx.DiGraph[str], graph: Graph, key: str) -> None:
         return
     for need in spec.needs:
         if need not in copy:
-            copy.add_node(need, state=ValueState.NONEXISTENT, value=None, base=None, descriptor=None)
+            copy.add_node(
+                need, state=ValueState.NONEXISTENT, value=None, base=None, descriptor=None
+            )
         copy.add_edge(key, need, relation="derived-from" if need == spec.base else "depends-on")
     for group in spec.anyof:
         for prefix in group.prefixes:

@@ -23,6 +23,7 @@ class Statuses:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._obstacles: dict[str, str | None] = {}
+        self._roots: dict[str, tuple[str, bool]] = {}
 
     def status(self, key: str) -> ValueStatus:
         """Return the status of one key; of an unknown one too."""
@@ -44,6 +45,11 @@ class Statuses:
             unmet=self._unmet(node) if state is ValueState.PENDING else (),
             derived=() if spec is None else self._derived(spec),
         )
+
+    def state(self, key: str) -> ValueState:
+        """Return where a value stands; NONEXISTENT where nobody knows it."""
+        node = self._graph.nodes.get(key)
+        return ValueState.NONEXISTENT if node is None else state_of(self._graph, node)
 
     @staticmethod
     def _base(node: Node) -> str | None:
@@ -76,7 +82,11 @@ class Statuses:
         binding = want.binding
         if binding is None or binding.dependencies is None:
             return ()
-        return tuple(binding.dependencies(key, want.value) or ())
+        try:
+            return tuple(binding.dependencies(key, want.value) or ())
+        except Exception:  # noqa: BLE001 - then without the labels
+            own = tuple(Depends(need) for need in want.needs if need != want.base)
+            return (*own, *want.anyof)
 
     def _stands(self, key: str) -> bool:
         return self._graph.have(key) is not None
@@ -89,22 +99,32 @@ class Statuses:
         )
 
     def _missing(self, label: str, key: str) -> Unmet:
+        root, in_ring = self._root(key)
         path = [key]
-        seen = {key}
-        ring = False
-        while (following := self._obstacle(path[-1])) is not None:
-            if following in seen:
-                ring = True
+        while path[-1] != root and len(path) < _PATH:
+            following = self._obstacle(path[-1])
+            if following is None or following in path:
                 break
-            seen.add(following)
             path.append(following)
-        cause = self._cause(path[-1])
-        if ring:
-            cause = f"{path[-1]} waits in a ring that nothing closes"
-        shown = path if len(path) <= _PATH else [*path[: _PATH - 1], path[-1]]
-        node = self._graph.nodes.get(key)
-        state = ValueState.NONEXISTENT if node is None else state_of(self._graph, node)
-        return Unmet(label=label, key=key, state=state, path=tuple(shown), cause=cause)
+        path[-1] = path[-1] if len(path) < _PATH else root
+        cause = f"{root} waits in a ring that nothing closes" if in_ring else self._cause(root)
+        return Unmet(label=label, key=key, state=self.state(key), path=tuple(path), cause=cause)
+
+    def _root(self, key: str) -> tuple[str, bool]:
+        """Return the last of the keys that wait for each other, and whether that is a ring."""
+        path: dict[str, None] = {}
+        at, found = key, self._roots.get(key)
+        while found is None:
+            path[at] = None
+            following = self._obstacle(at)
+            if following is None:
+                found = (at, False)
+            elif following in path:
+                found = (following, True)
+            else:
+                at, found = following, self._roots.get(following)
+        self._roots.update(dict.fromkeys(path, found))
+        return found
 
     def _obstacle(self, key: str) -> str | None:
         """Return the first need that keeps a pending key from standing."""
@@ -112,9 +132,9 @@ class Statuses:
             return self._obstacles[key]
         node = self._graph.nodes.get(key)
         found = None
-        if node is not None and node.want is not None:
-            if state_of(self._graph, node) is ValueState.PENDING:
-                found = next((n for n in node.want.needs if not self._stands(n)), None)
+        want = None if node is None else node.want
+        if want is not None and self.state(key) is ValueState.PENDING:
+            found = next((need for need in want.needs if not self._stands(need)), None)
         self._obstacles[key] = found
         return found
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from .processing import Processing
 from .registry import Binding
 
 if TYPE_CHECKING:
-    from .journal import Journal
+    from .journal import Journal, Records
 
 __all__ = ["Supervisor"]
 
@@ -53,14 +53,18 @@ class Supervisor:
         """Attach the descriptors, open the journal, begin to watch."""
         if self.is_closed or self._owner is not None:
             raise SchedulerClosed("a scheduler is started once; make another one")
-        self._open_journal()
+        records = self._open_journal()
+        for binding in self._engine.registry:
+            self._attach(binding)
+        if records is not None:
+            self._load(records)
         ready = asyncio.get_running_loop().create_future()
         self._owner = asyncio.create_task(self._own(ready), name="kvscheduler")
         await ready
-        for binding in self._engine.registry:
-            self._attach(binding)
         self._engine.inbox.open()
         self.is_running = True
+        for binding in self._engine.registry:
+            self._follow(binding)
         self._spawn(self._serve(), "kvscheduler inbox")
         if self._engine.keeper is not None and self._recover and self._engine.graph.nodes:
             change = Change(unblock=None, purge=True, lenient=True)
@@ -70,14 +74,35 @@ class Supervisor:
     async def _own(self, ready: asyncio.Future[None]) -> None:
         """Own every task for as long as the scheduler runs."""
         self._end = asyncio.Event()
-        async with asyncio.TaskGroup() as group:
-            self._group = group
-            self._engine.calls.attach(group)
-            ready.set_result(None)
-            await self._end.wait()
-            for task in tuple(self._background):
-                task.cancel()
-            self._engine.calls.cancel_all()
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                self._engine.calls.attach(group)
+                ready.set_result(None)
+                await self._end.wait()
+                for task in tuple(self._background):
+                    task.cancel()
+                self._engine.calls.cancel_all()
+        finally:
+            if self.is_running:
+                self._collapse()
+
+    def _collapse(self) -> None:
+        """Turn everybody away: something that is no Exception has ended the engine's tasks."""
+        logger.critical("the scheduler ends: a descriptor raised what nothing may catch")
+        self.is_running, self.is_closed = False, True
+        reason = SchedulerClosed("the scheduler has ended: a descriptor broke it")
+        self._engine.turns.turn_away(reason)
+        self._turn_away_readers(reason)
+        self._engine.retries.close()
+        self._engine.watchers.close()
+        if self._engine.keeper is not None:
+            self._engine.keeper.journal.close()
+
+    def _turn_away_readers(self, reason: SchedulerClosed) -> None:
+        for reader in self._engine.inbox.close():
+            if not reader.done():
+                reader.set_exception(reason)
 
     def _spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         assert self._group is not None
@@ -86,19 +111,25 @@ class Supervisor:
         task.add_done_callback(self._background.discard)
         return task
 
-    def _open_journal(self) -> None:
+    def _open_journal(self) -> Records | None:
         if self._journal is None:
-            return
+            return None
         from .journal import Journal  # noqa: PLC0415 - sqlite3 only where it is wanted
-        from .keeper import Keeper, load  # noqa: PLC0415 - imports the journal
+        from .keeper import Keeper  # noqa: PLC0415 - imports the journal
 
         journal = self._journal if isinstance(self._journal, Journal) else Journal(self._journal)
         records = journal.open()
         self._engine.keep(Keeper(journal, self._engine.graph))
+        return records
+
+    def _load(self, records: Records) -> None:
+        from .keeper import load  # noqa: PLC0415 - imports the journal
+
         try:
             load(records, self._engine)
         except BaseException:
-            journal.close()
+            if self._engine.keeper is not None:
+                self._engine.keeper.journal.close()
             raise
 
     async def close(self) -> None:
@@ -109,6 +140,7 @@ class Supervisor:
         was_running, self.is_running = self.is_running, False
         if was_running:
             await self._engine.turns.take()
+        self._turn_away_readers(SchedulerClosed("the scheduler has been closed"))
         self._engine.retries.close()
         self._engine.watchers.close()
         if self._owner is not None and self._end is not None:
@@ -129,13 +161,17 @@ class Supervisor:
             return
         for binding in bindings:
             self._attach(binding)
+            self._follow(binding)
+        self._engine.graph.revision += 1
         self._engine.inbox.registered(bindings)
 
     def _attach(self, binding: Binding) -> None:
         try:
             binding.descriptor.attach(_Southbound(self._engine, binding))
-        except Exception:
+        except (Exception, asyncio.CancelledError):
             logger.exception("descriptor %s: attach failed", binding.name)
+
+    def _follow(self, binding: Binding) -> None:
         if binding.watch is not None:
             self._spawn(self._watch(binding), f"watch {binding.name}")
 
@@ -145,8 +181,13 @@ class Supervisor:
             began = self._engine.clock.monotonic()
             try:
                 await binding.descriptor.watch()
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise
+                logger.warning("descriptor %s: watch was cancelled, it restarts", binding.name)
             except Exception:
-                logger.exception("descriptor %s: watch failed, it will be restarted", binding.name)
+                logger.exception("descriptor %s: watch failed, it restarts", binding.name)
             else:
                 return
             if self._engine.clock.monotonic() - began > _MAX_PAUSE_S:
@@ -176,17 +217,13 @@ class Supervisor:
             result = processing.start()
             if result is not None:
                 return result
-            rest = self._finish(processing)
+            rest = processing.go_on()
         finally:
             if rest is None:
                 turns.release()
         future: asyncio.Future[TransactionResult] = asyncio.get_running_loop().create_future()
         self._spawn(_settle(future, rest, turns.release), "kvscheduler transaction")
         return await asyncio.shield(future)
-
-    @staticmethod
-    async def _finish(processing: Processing) -> TransactionResult:
-        return await processing.go_on()
 
     async def refresh(self, prefix: str) -> None:
         """Read the southbound below a prefix in a turn of its own."""
@@ -270,6 +307,7 @@ class Supervisor:
             nodes[key].late = False
         await self._engine.refresher.refresh_keys(ended)
         for key in ended:
+            self._engine.ledger.dismiss(key)
             mail.retries[key] = None
             self._engine.graph.unsettled[key] = None
 
@@ -294,15 +332,20 @@ class Supervisor:
         if node is None or node.have is None:
             return
         engine.ledger.failed(key, "", error)
+        node.broken = not node.adopted and node.want is not None
         engine.retries.schedule(key, OperationError(key, "hold", error))
 
     async def _take_up(self, bindings: list[Binding]) -> None:
         """Turn facts that a new descriptor serves into values to be made, and read its own."""
         engine = self._engine
         for key, node in tuple(engine.graph.nodes.items()):
-            if node.have is not None and node.have.is_fact and node.want is not None:
-                if _serves(engine, key):
-                    engine.ledger.lose(key)
+            have = node.have
+            if have is None or have.binding is not None or not _serves(engine, key):
+                continue
+            if have.base is None:
+                engine.ledger.rebind(node, engine.registry)
+            elif node.want is not None:
+                engine.ledger.lose(key)
         await engine.refresher.refresh("", only=frozenset(b.name for b in bindings))
 
 
@@ -341,7 +384,7 @@ def _serves(engine: Engine, key: str) -> bool:
 async def _settle(
     future: asyncio.Future[TransactionResult],
     rest: Coroutine[Any, Any, TransactionResult],
-    release: Any,
+    release: Callable[[], None],
 ) -> None:
     """Hand the outcome of work to whoever waits for it; a task of the group never raises."""
     try:

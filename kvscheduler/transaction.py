@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from .engine import Engine, Work
 from .model import RetryPolicy
@@ -121,7 +121,7 @@ class Transaction:
             lenient=resync is not None,
         )
 
-    async def __aenter__(self) -> Transaction:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(

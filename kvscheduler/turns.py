@@ -58,6 +58,14 @@ class Turns:
                     watcher.set_result(None)
             self._watchers.clear()
 
+    def turn_away(self, reason: Exception) -> None:
+        """Let everybody who waits go with an error."""
+        for future in (*self._waiting, *self._watchers):
+            if not future.done():
+                future.set_exception(reason)
+        self._waiting.clear()
+        self._watchers.clear()
+
     async def wait_idle(self) -> None:
         """Wait until nobody has a turn; somebody may take it right after."""
         while not self.is_idle:

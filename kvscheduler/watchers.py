@@ -7,10 +7,12 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 
 from .graph import Graph
-from .model import ValueStatus
+from .model import ValueState, ValueStatus
 from .status import Statuses
 
 __all__ = ["Watchers"]
+
+_GONE = (ValueState.NONEXISTENT, ValueState.REMOVED)
 
 
 class Watchers:
@@ -90,7 +92,7 @@ class _Watcher:
         before = self._shown.get(status.key)
         if before is not None and before == status:
             return False
-        if status.state.value in ("nonexistent", "removed"):
+        if status.state in _GONE:
             return self._shown.pop(status.key, None) is not None
         self._shown[status.key] = status
         return True

@@ -27,7 +27,7 @@ def arrange(steps: Steps) -> tuple[list[int], list[list[int]]]:
     extra: dict[str, str] = {}
     grouped = bool(steps.closure.rings)
     while True:
-        network, order, cut_off = _attempt(steps, extra, grouped)
+        network, order, cut_off = _attempt(steps, extra, grouped=grouped)
         if not order.stuck and not cut_off:
             break
         if not grouped:
@@ -40,15 +40,15 @@ def arrange(steps: Steps) -> tuple[list[int], list[list[int]]]:
         extra.update(picks)
     if 1 < len(extra) <= _PRUNED:
         extra = _spared(steps, extra)
-        network, order, _ = _attempt(steps, extra, grouped)
+        network, order, _ = _attempt(steps, extra, grouped=grouped)
     return list(order.numbers), with_order(network, order.numbers)
 
 
 def _attempt(
-    steps: Steps, extra: dict[str, str], grouped: bool
+    steps: Steps, extra: dict[str, str], *, grouped: bool
 ) -> tuple[Network, Order, dict[str, str]]:
     steps.build(extra)
-    network = wire(steps, grouped or steps.is_joined())
+    network = wire(steps, with_rings=grouped or steps.is_joined())
     why = "its support disappears in between"
     cut_off = {choice.owner: why for choice in network.choices if not choice.edges}
     if cut_off:

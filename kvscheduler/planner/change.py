@@ -20,7 +20,8 @@ class Change:
     ``replace``: what is not in ``values`` is wanted no longer. ``rebind``: descriptors have
     come, look up every key anew. ``unblock``: failed keys to try again, None for all of them.
     ``purge``: remove what the northbound once made and nobody wants. ``lenient``: refuse the
-    later of two excluding values instead of the change.
+    later of two excluding values instead of the change. ``against``: places in an order of keys
+    that is to be gone backwards where nothing else decides.
     """
 
     values: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -29,6 +30,7 @@ class Change:
     rebind: bool = False
     unblock: tuple[str, ...] | None = ()
     purge: bool = False
+    against: Mapping[str, int] = dataclasses.field(default_factory=dict)
     lenient: bool = False
 
 

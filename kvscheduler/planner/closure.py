@@ -88,9 +88,14 @@ class Closure:
         specs, nodes, denied = self.wants.specs, self.nodes, self.outlook.denied
         for key in keys:
             spec = specs.get(key)
-            if spec is None or spec.anyof or key in nodes or waiters or key in denied:
-                self._visit(key)
-            elif spec.base is not None and spec.base in nodes:
+            if (
+                spec is None
+                or spec.anyof
+                or waiters
+                or key in nodes
+                or key in denied
+                or (spec.base is not None and spec.base in nodes)
+            ):
                 self._visit(key)
             elif key not in added and spec.is_creatable:
                 # The plain case, which most values are: new, and all that it needs is there.
@@ -140,9 +145,7 @@ class Closure:
             if spec is None:
                 continue
             missing = [n for n in spec.needs if n not in added and not stands(n)]
-            if missing:
-                self._wait(key, spec, missing)
-            elif spec.anyof and not self._is_met(key, spec):
+            if missing or (spec.anyof and not self._is_met(key, spec)):
                 self._wait(key, spec, missing)
             else:
                 self.outlook.add(key, spec)
@@ -250,9 +253,8 @@ class Closure:
     def _bound_final(self, key: str) -> Spec | None:
         """Return what will stand under a key, None where it is beyond dependencies."""
         node = self.nodes.get(key)
-        if node is not None and node.have is not None:
-            if self.outlook.is_exempt(node) or self.outlook.is_stuck(node):
-                return None
+        if node is not None and node.have is not None and self.outlook.is_settled(node):
+            return None
         return self.outlook.final(key)
 
     def _has_anyof(self) -> bool:
@@ -287,9 +289,8 @@ class Closure:
             have = self.nodes[key].have
             if have is None or key in self.outlook.removed:
                 continue
-            if have.needs != want.needs or have.anyof != want.anyof:
-                suspects[key] = None
-            elif want.anyof and key in self.graph.unsettled:
+            changed = have.needs != want.needs or have.anyof != want.anyof
+            if changed or (want.anyof and key in self.graph.unsettled):
                 suspects[key] = None
         if not suspects or not self._has_anyof():
             return
@@ -316,7 +317,11 @@ class Closure:
             node = self.nodes[dependent]
             if node.have is None or dependent in self.outlook.removed:
                 continue
-            if key in node.have.needs and self.outlook.is_stuck(node) and not self.outlook.is_exempt(node):
+            if (
+                key in node.have.needs
+                and self.outlook.is_stuck(node)
+                and not self.outlook.is_exempt(node)
+            ):
                 self.hold(key, f"{dependent} still stands and needs it")
         for watcher in self.graph.watching.of(key):
             node = self.nodes[watcher]
@@ -335,7 +340,9 @@ class Closure:
                 continue
             self.outlook.held[key] = why
             reason = f"{key} still stands and needs it"
-            stack.extend((need, reason) for need in node.have.needs if need in self.outlook.removed)
+            stack.extend(
+                (need, reason) for need in node.have.needs if need in self.outlook.removed
+            )
 
     def _deny_claimed(self, key: str, spec: Spec) -> None:
         for claim in spec.claims:

@@ -26,10 +26,10 @@ class Explanation:
 
     def _root(self, key: str) -> tuple[str, str]:
         """Return the last of the keys that wait for each other, and what keeps that one."""
-        path: list[str] = []
+        path: dict[str, None] = {}
         at, found = key, self._roots.get(key)
         while found is None:
-            path.append(at)
+            path[at] = None
             need, text = self._obstacle(at)
             if need is None:
                 found = (at, text)

@@ -29,10 +29,7 @@ class Grounding:
 
     def ungrounded(self, suspects: Iterable[str]) -> list[str]:
         """Return the suspects, and what stands on them, that nothing firm holds up."""
-        doubtful = []
-        for key in suspects:
-            if self._outlook.stands(key) and not self._is_firm(key):
-                doubtful.append(key)
+        doubtful = [k for k in suspects if self._outlook.stands(k) and not self._is_firm(k)]
         if not doubtful:
             return []
         region = self._above(doubtful)
@@ -108,9 +105,7 @@ class Grounding:
                 del layer[key]
 
     def _is_held_up(self, key: str, spec: Spec, left: dict[str, Spec]) -> bool:
-        return all(
-            any(k not in left for k in self._standing(group, key)) for group in spec.anyof
-        )
+        return all(any(k not in left for k in self._standing(group, key)) for group in spec.anyof)
 
     def _lacks(self, need: str, layer: dict[str, Spec], left: dict[str, Spec]) -> bool:
         if need in left:

@@ -56,12 +56,16 @@ def _dependencies(
     for dependency in _call(binding, "dependencies", key, value):
         if type(dependency) is Depends and type(dependency.key) is str:
             needs[dependency.key] = None
-        elif isinstance(dependency, DependsOnAny):
+        elif isinstance(dependency, DependsOnAny) and _is_sound(dependency):
             groups = (*groups, dependency)
         else:
             raise _nonsense(binding, "dependencies", dependency)
     needs.pop(key, None)
     return tuple(needs), groups
+
+
+def _is_sound(group: DependsOnAny) -> bool:
+    return type(group.label) is str and all(type(prefix) is str for prefix in group.prefixes)
 
 
 def _derived(binding: Binding, key: str, value: Any) -> tuple[Derived, ...]:
@@ -147,4 +151,3 @@ def _blame(where: str, error: Exception) -> InvalidValue:
 
 def _nonsense(binding: Binding, method: str, item: object) -> InvalidValue:
     return InvalidValue(f"descriptor {binding.name}: {method}() returned {item!r:.80}")
-

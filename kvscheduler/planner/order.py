@@ -85,9 +85,7 @@ class _Run:
         self.held_back: set[int] = set()
 
     def go(self) -> None:
-        heap = [
-            (self.soft_left[n] > 0, n) for n, left in enumerate(self.left) if not left
-        ]
+        heap = [(self.soft_left[n] > 0, n) for n, left in enumerate(self.left) if not left]
         heapq.heapify(heap)
         while heap:
             number = heapq.heappop(heap)[1]
@@ -107,8 +105,7 @@ class _Run:
 
     def _has_edge_left(self, index: int, number: int) -> bool:
         return any(
-            then != number and not self.done[then]
-            for _, then in self.network.choices[index].edges
+            then != number and not self.done[then] for _, then in self.network.choices[index].edges
         )
 
     def _take(self, number: int, heap: list[tuple[bool, int]]) -> None:

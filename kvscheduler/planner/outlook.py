@@ -51,8 +51,14 @@ class Outlook:
         return node.have if want is None else want
 
     def is_frozen(self, node: Node) -> bool:
-        """Tell whether the key must not be touched now: it failed, or a late call runs."""
-        return node.late or (node.blocked and node.key not in self.wants.unblocked)
+        """Tell whether the key must not be touched now.
+
+        It failed, a late call runs, or its descriptor is not there any more.
+        """
+        if node.late or (node.blocked and node.key not in self.wants.unblocked):
+            return True
+        have = node.have if node.have is not None else node.doubt
+        return have is not None and have.binding is None and have.base is None
 
     def is_stuck(self, node: Node) -> bool:
         """Tell whether what stands under the key stays as it is, whatever is wanted."""
@@ -61,6 +67,10 @@ class Outlook:
     def is_exempt(self, node: Node) -> bool:
         """Tell whether others made it: then it stands without regard to dependencies."""
         return node.adopted or node.is_property
+
+    def is_settled(self, node: Node) -> bool:
+        """Tell whether what stands is beyond dependencies: others made it, or it is stuck."""
+        return self.is_exempt(node) or self.is_stuck(node)
 
     def add(self, key: str, spec: Spec) -> None:
         """Note that a key will be made."""
@@ -83,7 +93,7 @@ class Outlook:
         for prefix in group.prefixes:
             for source in (self.graph, self._added_keys):
                 for key in source.below(prefix):
-                    if key not in seen and key != owner and _fits(group, key):
+                    if key not in seen and key != owner and group.matches(key):
                         seen.add(key)
                         yield key
 
@@ -96,12 +106,3 @@ class Outlook:
         return all(map(self.stands, spec.needs)) and all(
             self.is_met(group, key) for group in spec.anyof
         )
-
-
-def _fits(group: DependsOnAny, key: str) -> bool:
-    if group.where is None:
-        return True
-    try:
-        return bool(group.where(key))
-    except Exception:  # noqa: BLE001 - a selector that raises selects nothing
-        return False

@@ -77,6 +77,9 @@ def _seeds(graph: Graph, wants: Wants, change: Change) -> tuple[str, ...]:
 
 
 def _ordered(steps: Steps) -> tuple[list[Operation], list[tuple[int, ...]]]:
+    if steps.outlook.wants.change.against:
+        numbers, before = arrange(steps)
+        return _permuted(steps, numbers, before)
     if _only_creates(steps):
         steps.build_creates()
         return steps.operations, _create_edges(steps)

@@ -50,6 +50,8 @@ class Steps:
                 continue
             if not self.outlook.is_exempt(node) and (lost := self._lost_support(key, have)):
                 self.demanded[key] = f"{lost} was taken away"
+            elif node.broken:
+                self.demanded[key] = "it had broken"
             elif have is not want:
                 self._classify_change(node, have, want)
 
@@ -90,16 +92,23 @@ class Steps:
         self.stuck_recreates = {}
         self._spread()
         self.operations, self.made, self.gone, self.changed = [], {}, {}, {}
-        for key in sorted([*self.outlook.removed, *self.recreated]):
-            self._add_delete(key)
         making = {**self.outlook.added, **{k: self._final(k) for k in self.recreated}}
         updating = {k: s for k, s in self.updated.items() if k not in self.recreated}
-        for key in sorted([*making, *updating]):
-            if key in making:
+        entries = [(False, key) for key in (*self.outlook.removed, *self.recreated)]
+        entries += [(True, key) for key in (*making, *updating)]
+        for is_coming, key in sorted(entries, key=self._rank):
+            if not is_coming:
+                self._add_delete(key)
+            elif key in making:
                 self._add_create(key, making[key])
             else:
                 self._add_update(key, updating[key])
         self._place_facts()
+
+    def _rank(self, entry: tuple[bool, str]) -> tuple[int, bool, str]:
+        """Deletions first, then by key; on a way back the last that was done comes first."""
+        is_coming, key = entry
+        return (-self.outlook.wants.change.against.get(key, -1), is_coming, key)
 
     def build_creates(self) -> None:
         """Make the operations of a change that only creates, in the order they were found."""
@@ -209,19 +218,22 @@ class Steps:
             if spec.is_fact:
                 self._place(key, spec, self.maker(spec.base), self.made)
         for key in self.recreated:
-            have, want = self.nodes[key].have, self.absorbed.get(key)
-            if have is not None and have.is_fact and want is not None:
-                self._place(key, None, self.remover(have.base), self.gone)
-                self._place(key, want, self.maker(want.base), self.made)
-            for fact in self._facts_of(key):
-                if fact in self.outlook.removed:
-                    continue
-                final = self.outlook.final(fact)
-                if final is not None and final.base != key:
-                    continue
-                self._place(fact, None, self.gone[key], self.gone)
-                if final is not None:
-                    self._place(fact, final, self.made[key], self.made)
+            self._place_recreated_facts(key)
+
+    def _place_recreated_facts(self, key: str) -> None:
+        have, want = self.nodes[key].have, self.absorbed.get(key)
+        if have is not None and have.is_fact and want is not None:
+            self._place(key, None, self.remover(have.base), self.gone)
+            self._place(key, want, self.maker(want.base), self.made)
+        for fact in self._facts_of(key):
+            if fact in self.outlook.removed:
+                continue
+            final = self.outlook.final(fact)
+            if final is not None and final.base != key:
+                continue
+            self._place(fact, None, self.gone[key], self.gone)
+            if final is not None:
+                self._place(fact, final, self.made[key], self.made)
 
     def maker(self, base: str | None) -> int | None:
         """Return the operation that brings about a base's facts."""
@@ -253,6 +265,8 @@ class Steps:
         node = self.nodes.get(key)
         if node is not None and node.blocked:
             return "tried again after a failure"
+        if node is not None and node.lost:
+            return "it is missing"
         for need in spec.needs:
             if need in self.outlook.added:
                 return f"{need} is there now"

@@ -105,13 +105,14 @@ class _Resolution:
             for key, node in self.graph.nodes.items():
                 if node.rejected is not None and node.rejected[1] is None:
                     values.setdefault(key, node.rejected[0])
-                elif node.want is not None and node.want.base is None:
-                    if self._is_rebound(key, node.want):
-                        values.setdefault(key, node.want.value)
+                elif node.want is not None and self._is_rebound(key, node.want):
+                    values.setdefault(key, node.want.value)
         return values
 
     def _is_rebound(self, key: str, want: Spec) -> bool:
         """Tell whether another descriptor serves a value, or one derived from it, by now."""
+        if want.base is not None:
+            return False
         try:
             if bound(self.wants.registry, key) is not want.binding:
                 return True
@@ -129,9 +130,7 @@ class _Resolution:
             return sorted(set(self.change.deletes))
         kept = self.change.values
         return sorted(
-            key
-            for key, node in self.graph.nodes.items()
-            if key not in kept and _is_own_wish(node)
+            key for key, node in self.graph.nodes.items() if key not in kept and _is_own_wish(node)
         )
 
     def _delete(self, key: str) -> None:

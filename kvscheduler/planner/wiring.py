@@ -14,7 +14,7 @@ from .steps import Steps
 __all__ = ["wire"]
 
 
-def wire(steps: Steps, with_rings: bool) -> Network:
+def wire(steps: Steps, *, with_rings: bool) -> Network:
     """Return the network of a plan's operations; gates for rings of values come last."""
     wiring = _Wiring(steps)
     if with_rings:

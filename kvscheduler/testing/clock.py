@@ -104,15 +104,15 @@ class VirtualClock:
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end on a loop of its own, in virtual time."""
-        if self._loop is not None:
-            main.close()
-            message = "this virtual clock runs a coroutine already"
-            raise RuntimeError(message)
-        try:
-            with asyncio.Runner(loop_factory=self._new_loop) as runner:
-                return runner.run(main)
-        finally:
-            self._loop = None
+        with self.runner() as runner:
+            return runner.run(main)
+
+    def runner(self) -> asyncio.Runner:
+        """Return a runner in virtual time, for several coroutines one after another.
+
+        Time moves only while one of them runs. Close it, or use it as a context manager.
+        """
+        return asyncio.Runner(loop_factory=self._new_loop)
 
     def next_due(self) -> float | None:
         """Return when the next timer is due, in ``monotonic`` seconds; None without timers."""

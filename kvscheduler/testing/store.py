@@ -87,7 +87,7 @@ class CheckedStore:
 
     def __init__(self, *, seed: int = 0, clock: VirtualClock | None = None) -> None:
         self.clock = clock or VirtualClock()
-        self.random = random.Random(seed)  # noqa: S311 - reproducible, not secret
+        self.random = random.Random(seed)
         self.held: dict[str, Held] = {}
         self.log: list[Event] = []
         self.violations: list[str] = []

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How hard hypothesis tries: HYPOTHESIS_PROFILE=dev (quick, repeatable), ci, search,
-or raw (nothing is reduced, for a first look)."""
+or raw (nothing is reduced, for a first look).
+"""
 
 from __future__ import annotations
 

@@ -7,40 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvscheduler import ValueState
-from kvscheduler.testing import ConflictExpected, Item, reasons, standing
+from kvscheduler.testing import ConflictExpected, Item
+from tests.sim.states import check_reasons, check_states
 from tests.sim.world import World, play
 from tests.strategies import ALL, Changes, Features, changes, features, items, stories
 
 N = Item
-
-
-def check_states(world: World) -> None:
-    """Compare what the engine says of each wanted value with what the oracle says."""
-    oracle, scheduler = world.oracle, world.scheduler
-    stand = oracle.stand(world.properties())
-    for key, unit in oracle.units().items():
-        state = scheduler.status(key).state
-        if key in oracle.invalid():
-            assert state is ValueState.INVALID, key
-        elif key not in stand:
-            assert state is ValueState.PENDING, key
-        elif not unit.is_fact and key not in world.properties():
-            assert state is ValueState.CONFIGURED, key
-    for key in oracle.unimplemented():
-        assert scheduler.status(key).state is ValueState.UNIMPLEMENTED
-
-
-def check_reasons(world: World) -> None:
-    """Compare why the engine says a value waits with what the oracle says is missing."""
-    units, given_keys = world.oracle.units(), world.given()
-    missing = reasons(units, standing(units, given_keys), given_keys)
-    for key in set(missing) - world.oracle.invalid():
-        unmet = world.scheduler.status(key).unmet
-        named = {one.key for one in unmet if one.key}
-        assert named == {name for name in missing[key] if not name.startswith("any:")}, key
-        any_of = sum(not one.key for one in unmet)
-        assert any_of == sum(name.startswith("any:") for name in missing[key]), key
 
 
 @given(story=stories())

@@ -16,30 +16,12 @@ from kvscheduler.testing import (
     SimulatedError,
     When,
 )
+from tests.sim.states import must_revert, states
 from tests.sim.world import World, play
 from tests.strategies import Changes, Features, changes, features, stories
 
 N = Item
 KINDS = st.sampled_from((SimulatedDescriptor, AsyncSimulatedDescriptor))
-
-
-def states(world: World) -> dict[str, tuple[ValueState, object]]:
-    """Return what stands, and what is said of it, without what may differ after a revert."""
-    said = {}
-    for status in world.scheduler.statuses():
-        for one in (status, *status.derived):
-            held = world.southbound.held.get(one.key)
-            said[one.key] = (one.state, held and held.value)
-    return {key: what for key, what in said.items() if what[0] is not ValueState.REMOVED}
-
-
-def must_revert(world: World, change: Changes, key: str) -> bool:
-    """Tell whether a failure on the key undoes the transaction, by the words of the law."""
-    before = world.stand()
-    ahead = world.ahead(change)
-    assert ahead is not None
-    unit = ahead.units().get(key)
-    return key in change or key in before or (unit is not None and unit.base in change)
 
 
 @given(

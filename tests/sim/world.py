@@ -49,7 +49,7 @@ class World:
         self.scheduler = Scheduler(self.descriptors, clock=self.clock, **options)
         self.rules = Rules(self.descriptors)
         self.oracle = Oracle(self.rules)
-        self.random = random.Random(seed)  # noqa: S311 - reproducible, not secret
+        self.random = random.Random(seed)
 
     def descriptor(self, name: str) -> SimulatedDescriptor:
         """Make a descriptor for the prefix of that name."""

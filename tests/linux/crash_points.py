@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kills an engine at each point at which it touches the kernel, and looks what the next one makes.
+
+Run as a program of its own: it forks, which a process with threads had better not do. Prints one
+line for each point that did not end right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pathlib
+import signal
+import sys
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+from kvs_agent.sources.config import load_text
+from kvs_descriptors import linux
+from kvs_descriptors.linux import syscalls
+from kvs_descriptors.linux.channel import Channel
+from kvs_descriptors.linux.kernel import Kernel
+from kvs_descriptors.linux.netns import NamespaceFolder
+
+from kvscheduler import Scheduler
+
+WANTED = load_text(
+    textwrap.dedent("""
+    linuxConfig:
+      interfaces:
+        - {name: one, type: VETH, enabled: true, ip_addresses: [10.1.0.1/24],
+           namespace: {type: NSID, reference: host}, veth: {peer_if_name: two}}
+        - {name: two, type: VETH, enabled: true,
+           namespace: {type: NSID, reference: lan}, veth: {peer_if_name: one}}
+        - {name: lan, type: BRIDGE, enabled: true, ip_addresses: [10.1.0.2/24],
+           namespace: {type: NSID, reference: lan}, bridge: {ports: [{name: two}]}}
+      routes:
+        - {outgoing_interface: one, dst_network: 10.2.0.0/16, gw_addr: 10.1.0.2}
+    """)
+)
+
+
+class World:
+    """Where one point is tried: a folder, a journal, an owner, each its own."""
+
+    def __init__(self, folder: pathlib.Path, owner: str, *, has_journal: bool) -> None:
+        self.netns = folder / "netns"
+        self.netns.mkdir(parents=True)
+        self.journal = folder / "journal" if has_journal else None
+        self.owner = owner
+
+    async def apply(self, wanted: dict[str, Any]) -> dict[str, Exception]:
+        """Make the kernel be as wanted, with an engine that knows what the journal says."""
+        kernel = Kernel(self.owner, str(self.netns))
+        async with Scheduler(linux.descriptors(kernel=kernel), journal=self.journal) as scheduler:
+            transaction = scheduler.transaction(resync="full")
+            for key, value in wanted.items():
+                transaction.set(key, value)
+            return dict((await transaction.commit()).errors)
+
+    def complaints(self) -> list[str]:
+        """Repair, look, destroy, look; return what is not as it should be."""
+        found = [f"repair: {error}" for error in asyncio.run(self.apply(dict(WANTED))).values()]
+        if not self.reaches():
+            found.append("no packet comes through")
+        found += [f"destroy: {error}" for error in asyncio.run(self.apply({})).values()]
+        return found + self.left()
+
+    def left(self) -> list[str]:
+        """Return what is there after everything was destroyed."""
+        links = [path.name for path in pathlib.Path("/sys/class/net").iterdir()]
+        return [f"left: {name}" for name in (*os.listdir(self.netns), *links) if name not in OWN]
+
+    def reaches(self) -> bool:
+        """Tell whether a packet comes through."""
+        enter = f"--net={self.netns / 'host'}"
+        command = ["nsenter", enter, "ping", "-c1", "-W2", "10.1.0.2"]
+        return os.spawnvp(os.P_WAIT, "sh", ["sh", "-c", " ".join(command) + " >/dev/null"]) == 0
+
+
+# The links that each namespace of our own has from the beginning, on some kernels.
+OWN = {path.name for path in pathlib.Path("/sys/class/net").iterdir()}
+
+
+def kill_at(point: int) -> None:
+    """Have this process die just after it has touched the kernel so many times."""
+    count = 0
+
+    def touched() -> None:
+        nonlocal count
+        count += 1
+        if count == point:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    call = Channel.call
+
+    async def counted(self: Channel, *args: Any, **more: Any) -> Any:
+        try:
+            return await call(self, *args, **more)
+        finally:
+            touched()
+
+    Channel.call = counted  # type: ignore[method-assign]  # the failpoint
+    for owner, name in (
+        (syscalls, "bind_mount"),
+        (syscalls, "unmount"),
+        (NamespaceFolder, "_leave_file"),
+        (NamespaceFolder, "_mark"),
+    ):
+        setattr(owner, name, followed(getattr(owner, name), touched))
+
+
+def followed(call: Callable[..., Any], then: Callable[[], None]) -> Callable[..., Any]:
+    """Return a call that is followed by another."""
+
+    def both(*args: Any, **more: Any) -> Any:
+        try:
+            return call(*args, **more)
+        finally:
+            then()
+
+    return both
+
+
+def forked(work: Callable[[], int]) -> int:
+    """Do something in a child; return its exit status."""
+    child = os.fork()
+    if not child:
+        code = 70
+        try:
+            code = work()
+        finally:
+            os._exit(code)
+    return os.waitpid(child, 0)[1]
+
+
+def crash(world: World, point: int, *, in_destroy: bool) -> int:
+    """Apply, or apply and destroy, and die at a point of the last."""
+
+    def work() -> int:
+        if in_destroy:
+            asyncio.run(world.apply(dict(WANTED)))
+        kill_at(point)
+        asyncio.run(world.apply({} if in_destroy else dict(WANTED)))
+        return 0
+
+    return forked(work)
+
+
+def check(world: World, label: str, *, is_destroyed: bool) -> int:
+    """Print what is wrong after the next engine has done its work."""
+
+    def work() -> int:
+        if is_destroyed:
+            errors = asyncio.run(world.apply({}))
+            found = [*map(str, errors.values()), *world.left()]
+        else:
+            found = world.complaints()
+        for one in found:
+            print(f"{label}: {one}", flush=True)
+        return 0
+
+    return forked(work)
+
+
+def main(folder: pathlib.Path, phase: str, journal: str, then: str) -> int:
+    """Try each point of a phase until there is none left."""
+    syscalls.unshare_network()
+    for point in range(1, 500):
+        label = f"{phase} {point} {journal} {then}"
+        place = folder / str(point)
+        world = World(place, f"c{point}", has_journal=journal == "journal")
+        status = crash(world, point, in_destroy=phase == "destroy")
+        if check(world, label, is_destroyed=then == "destroy"):
+            print(f"{label}: the next engine failed", flush=True)
+        syscalls.unmount(str(world.netns))
+        if not os.WIFSIGNALED(status):
+            print(f"tried {point - 1} points")
+            return 0
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(pathlib.Path(sys.argv[1]), *sys.argv[2:]))

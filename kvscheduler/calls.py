@@ -31,11 +31,21 @@ class Calls:
         self._clock = clock
         self._deadline_s = deadline_s
         self._group: asyncio.TaskGroup | None = None
+        self._rooms: dict[str, asyncio.Semaphore] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def attach(self, group: asyncio.TaskGroup) -> None:
         """Name the owner of all tasks to come."""
         self._group = group
+
+    def _room(self, binding: Binding) -> asyncio.Semaphore | None:
+        """Return what limits the calls of a descriptor, operations and retrieves alike."""
+        if binding.max_parallel is None:
+            return None
+        room = self._rooms.get(binding.name)
+        if room is None:
+            room = self._rooms[binding.name] = asyncio.Semaphore(binding.max_parallel)
+        return room
 
     def cancel_all(self) -> None:
         """End the calls that still run; those in threads are left behind."""
@@ -52,7 +62,8 @@ class Calls:
     ) -> None:
         """Begin a call; ``on_done`` gets its result, or its error."""
         assert self._group is not None
-        task = self._group.create_task(_perform(binding, call, args), name=f"call {binding.name}")
+        work = _perform(binding, call, args, self._room(binding))
+        task = self._group.create_task(work, name=f"call {binding.name}")
         deadline = binding.deadline_s if binding.deadline_s is not None else self._deadline_s
         pending = _Pending(task, on_done, on_late, can_cancel=not binding.descriptor.blocking)
         if deadline is not None:
@@ -126,6 +137,18 @@ def _outcome(task: asyncio.Task[Any]) -> tuple[Any, Exception | None]:
 
 
 async def _perform(
+    binding: Binding,
+    call: Callable[..., Any],
+    args: tuple[Any, ...],
+    room: asyncio.Semaphore | None,
+) -> tuple[Any, Exception | None]:
+    if room is None:
+        return await _answer(binding, call, args)
+    async with room:
+        return await _answer(binding, call, args)
+
+
+async def _answer(
     binding: Binding, call: Callable[..., Any], args: tuple[Any, ...]
 ) -> tuple[Any, Exception | None]:
     try:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine", "Work"]
 
+# What somebody asked for is history even where there was nothing to do.
+_ASKED_FOR = ("transaction", "resync")
+
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Work:
@@ -105,5 +108,6 @@ class Engine:
             self.keeper.flush()
         if self.watchers:
             self.watchers.publish(changed)
-        self.history.append(result)
+        if result.operations or result.errors or result.kind in _ASKED_FOR:
+            self.history.append(result)
         return result

@@ -126,7 +126,13 @@ class Run:
         """Run what is left, as much at once as the graph and the limits allow."""
         left, after = self._waits()
         ready = self._ready
-        ready.extend(p for p, count in enumerate(left) if not count and not self._state[p])
+        for position, waits in enumerate(left):
+            if waits or self._state[position]:
+                continue
+            if position < len(self.operations):
+                ready.append(position)
+            else:
+                self._finished.append(position)
         while True:
             self._release(left, after, ready)
             self._start_ready(ready)
@@ -140,6 +146,7 @@ class Run:
 
     def _waits(self) -> tuple[list[int], list[list[int]]]:
         edges, state = self.draft.edges, self._state
+        state.extend(bytes(len(edges) - len(state)))
         left = [0] * len(edges)
         after: list[list[int]] = [[] for _ in edges]
         for position, firsts in enumerate(edges):
@@ -152,11 +159,16 @@ class Run:
         return left, after
 
     def _release(self, left: list[int], after: list[list[int]], ready: deque[int]) -> None:
+        count = len(self.operations)
         while self._finished:
             for position in after[self._finished.pop()]:
                 left[position] -= 1
-                if not left[position]:
+                if left[position]:
+                    continue
+                if position < count:
                     ready.append(position)
+                else:  # a gate: nothing to do but to let those behind it through
+                    self._finished.append(position)
 
     def _start_ready(self, ready: deque[int]) -> None:
         limit = self.executor.max_parallel

@@ -109,13 +109,15 @@ class Graph:
     """The nodes and their indexes; ``revision`` moves with every change of what is known.
 
     ``unsettled`` holds the keys that the next planning has to look at besides its own: where
-    wanted and standing differ for a cause that no transaction names (drift, failures).
+    wanted and standing differ for a cause that no transaction names (drift, failures). ``held``
+    keys cannot become what is wanted yet, and say why: they are looked at every time.
     """
 
     def __init__(self) -> None:
         self.nodes: dict[str, Node] = {}
         self.revision = 0
         self.unsettled: dict[str, None] = {}
+        self.held: dict[str, str] = {}
         self.claimants: dict[str, str] = {}
         self.holders: dict[str, str] = {}
         self.watching = PrefixIndex()

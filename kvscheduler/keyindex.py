@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterable, Iterator
 
 __all__ = ["KeyIndex", "PrefixIndex"]
@@ -12,11 +13,43 @@ def _folder(key: str) -> str:
     return key[: key.rfind("/") + 1]
 
 
+class _Folder:
+    """The keys of one folder; sorted when somebody asks, so that filling it costs little."""
+
+    __slots__ = ("fresh", "keys", "names")
+
+    def __init__(self) -> None:
+        self.keys: dict[str, None] = {}
+        self.names: list[str] = []
+        self.fresh: list[str] = []
+
+    def add(self, key: str) -> None:
+        if key not in self.keys:
+            self.keys[key] = None
+            self.fresh.append(key)
+
+    def starting_with(self, prefix: str) -> list[str]:
+        if len(self.fresh) > _MANY or len(self.names) > 2 * len(self.keys) + _MANY:
+            self.names = sorted(self.keys)
+        else:
+            for key in self.fresh:
+                bisect.insort(self.names, key)
+        self.fresh.clear()
+        found: list[str] = []
+        for index in range(bisect.bisect_left(self.names, prefix), len(self.names)):
+            name = self.names[index]
+            if not name.startswith(prefix):
+                break
+            if name in self.keys and (not found or found[-1] != name):
+                found.append(name)
+        return found
+
+
 class KeyIndex:
     """Keys by folder, so that those below a prefix are found in time of what is found."""
 
     def __init__(self, keys: Iterable[str]) -> None:
-        self._keys: dict[str, dict[str, None]] = {}
+        self._keys: dict[str, _Folder] = {}
         self._folders: dict[str, dict[str, None]] = {}
         for key in keys:
             self.add(key)
@@ -26,9 +59,9 @@ class KeyIndex:
         folder = _folder(key)
         known = self._keys.get(folder)
         if known is None:
-            known = self._keys[folder] = {}
+            known = self._keys[folder] = _Folder()
             self._link(folder)
-        known[key] = None
+        known.add(key)
 
     def _link(self, folder: str) -> None:
         while folder:
@@ -45,8 +78,8 @@ class KeyIndex:
         known = self._keys.get(folder)
         if known is None:
             return
-        known.pop(key, None)
-        while not self._keys.get(folder) and not self._folders.get(folder):
+        known.keys.pop(key, None)
+        while not self._has_keys(folder) and not self._folders.get(folder):
             self._keys.pop(folder, None)
             self._folders.pop(folder, None)
             if not folder:
@@ -55,16 +88,22 @@ class KeyIndex:
             self._folders.get(parent, {}).pop(folder, None)
             folder = parent
 
+    def _has_keys(self, folder: str) -> bool:
+        known = self._keys.get(folder)
+        return known is not None and bool(known.keys)
+
     def below(self, prefix: str) -> Iterator[str]:
         """Yield the keys that start with a prefix."""
         folder = _folder(prefix)
-        for key in tuple(self._keys.get(folder, ())):
-            if key.startswith(prefix):
-                yield key
+        known = self._keys.get(folder)
+        if known is not None:
+            yield from known.starting_with(prefix)
         pending = [f for f in self._folders.get(folder, ()) if f.startswith(prefix)]
         while pending:
             folder = pending.pop()
-            yield from tuple(self._keys.get(folder, ()))
+            known = self._keys.get(folder)
+            if known is not None:
+                yield from tuple(known.keys)
             pending.extend(self._folders.get(folder, ()))
 
 
@@ -98,12 +137,28 @@ class PrefixIndex:
             if not known:
                 del self._watchers[prefix]
 
-    def of(self, key: str) -> list[str]:
-        """Return the watchers of every prefix that a key starts with."""
-        found: list[str] = []
-        size = len(key)
+    def prefixes_of(self, key: str) -> list[str]:
+        """Return the watched prefixes that a key starts with."""
+        found, size = [], len(key)
         for length in self._lengths:
             if length > size:
                 break
-            found.extend(self._watchers.get(key[:length], ()))
+            prefix = key[:length]
+            if prefix in self._watchers:
+                found.append(prefix)
         return found
+
+    def watchers(self, prefix: str) -> Iterable[str]:
+        """Return who watches just this prefix."""
+        return self._watchers.get(prefix, ())
+
+    def of(self, *keys: str) -> dict[str, None]:
+        """Return the watchers of every prefix that one of the keys starts with, each once."""
+        prefixes = dict.fromkeys(prefix for key in keys for prefix in self.prefixes_of(key))
+        found: dict[str, None] = {}
+        for prefix in prefixes:
+            found.update(self._watchers[prefix])
+        return found
+
+
+_MANY = 64

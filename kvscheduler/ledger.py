@@ -45,12 +45,14 @@ def state_of(graph: Graph, node: Node) -> ValueState:
         return ValueState.UNIMPLEMENTED
     if node.have is None:
         return ValueState.MISSING if node.lost else ValueState.PENDING
-    if node.have is node.want or node.key in graph.unsettled:
+    if node.have is node.want or (node.key in graph.unsettled and node.key not in graph.held):
         return ValueState.CONFIGURED
     return ValueState.PENDING
 
 
 def _state_of_unwanted(node: Node) -> ValueState:
+    if node.doubt is not None:
+        return ValueState.PENDING
     if node.have is None:
         return ValueState.REMOVED if node.operation == "delete" else ValueState.NONEXISTENT
     if node.origin is not Origin.NORTHBOUND:
@@ -95,6 +97,9 @@ class Ledger:
         """
         graph, touched = self.graph, self.touched
         graph.unsettled.clear()
+        if graph.held or draft.held:
+            touched.update(dict.fromkeys((*graph.held, *draft.held)))
+            graph.held = draft.held
         for key in draft.unblocked:
             self._unblock(key, retrying=retrying)
         for key, spec in draft.wants.items():

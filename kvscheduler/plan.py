@@ -44,12 +44,11 @@ class Executed(NamedTuple):
 class Plan:
     """Operations in an order in which they can run, and what each has to wait for.
 
-    ``edges[n]`` holds the positions of the operations that must be done before number n.
     ``pending`` and ``invalid`` say what the change wants and will not get, and why.
     ``revision`` is that of the state it was made against.
     """
 
-    __slots__ = ("_graph", "edges", "invalid", "operations", "pending", "revision")
+    __slots__ = ("_edges", "_graph", "_waits", "invalid", "operations", "pending", "revision")
 
     def __init__(
         self,
@@ -60,7 +59,8 @@ class Plan:
         revision: int = 0,
     ) -> None:
         self.operations: tuple[Operation, ...] = tuple(operations)
-        self.edges: tuple[tuple[int, ...], ...] = tuple(edges)
+        self._waits = edges
+        self._edges: tuple[tuple[int, ...], ...] | None = None
         self.pending: Mapping[str, str] = MappingProxyType(dict(pending or {}))
         self.invalid: Mapping[str, str] = MappingProxyType(dict(invalid or {}))
         self.revision = revision
@@ -70,6 +70,13 @@ class Plan:
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
         return not self.operations
+
+    @property
+    def edges(self) -> tuple[tuple[int, ...], ...]:
+        """For each operation the positions of those that must be done before it."""
+        if self._edges is None:
+            self._edges = _expanded(self._waits, len(self.operations))
+        return self._edges
 
     @property
     def graph(self) -> networkx.DiGraph[int]:
@@ -110,6 +117,23 @@ class Plan:
             f"<Plan: {len(self.operations)} operations, {len(self.pending)} pending,"
             f" {len(self.invalid)} invalid, revision {self.revision}>"
         )
+
+
+def _expanded(waits: Sequence[tuple[int, ...]], count: int) -> tuple[tuple[int, ...], ...]:
+    """Replace gates, the positions past the operations, by all that these wait for."""
+    if len(waits) == count:
+        return tuple(waits)
+    through: dict[int, set[int]] = {}
+
+    def opened(positions: tuple[int, ...]) -> set[int]:
+        found: set[int] = set()
+        for position in positions:
+            found |= {position} if position < count else through[position]
+        return found
+
+    for gate in range(count, len(waits)):
+        through[gate] = opened(waits[gate])
+    return tuple(tuple(sorted(opened(waits[position]))) for position in range(count))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -173,14 +173,11 @@ class Processing:
         for key, memory in self._memories.items():
             node = self._engine.graph.nodes.get(key)
             own = node is None or node.want is None or node.want.base is None
-            if (
-                memory is not None
-                and memory.blocked
-                and key not in run.failed
-                and node is not None
-            ):
-                node.blocked = memory.have is not None or node.have is None
-            if memory is None or memory.want is None:
+            revived = False
+            if memory is not None and memory.blocked and node is not None:
+                revived = memory.have is None and node.have is not None
+                node.blocked = key in run.failed or not revived
+            if memory is None or memory.want is None or revived:
                 if own:
                     deletes.append(key)
             elif memory.want.base is None:

@@ -67,7 +67,8 @@ class Refresher:
         for binding, asked in by_binding.values():
             nodes = [self._graph.nodes[key] for key in asked]
             found = await self._ask(binding, [_expected(node) for node in nodes], asked)
-            found.values = {k: v for k, v in found.values.items() if k in set(asked)}
+            wanted = set(asked)
+            found.values = {k: v for k, v in found.values.items() if k in wanted}
             self._note(found, asked)
 
     async def retrieve(

@@ -43,6 +43,7 @@ class Supervisor:
         self._group: asyncio.TaskGroup | None = None
         self._owner: asyncio.Task[None] | None = None
         self._end: asyncio.Event | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._background: set[asyncio.Task[Any]] = set()
         self.is_running = False
         self.is_closed = False
@@ -53,6 +54,13 @@ class Supervisor:
         """Attach the descriptors, open the journal, begin to watch."""
         if self.is_closed or self._owner is not None:
             raise SchedulerClosed("a scheduler is started once; make another one")
+        try:
+            await self._start()
+        except BaseException:
+            await self._close(at_once=True)
+            raise
+
+    async def _start(self) -> None:
         records = self._open_journal()
         for binding in self._engine.registry:
             self._attach(binding)
@@ -125,20 +133,18 @@ class Supervisor:
     def _load(self, records: Records) -> None:
         from .keeper import load  # noqa: PLC0415 - imports the journal
 
-        try:
-            load(records, self._engine)
-        except BaseException:
-            if self._engine.keeper is not None:
-                self._engine.keeper.journal.close()
-            raise
+        load(records, self._engine)
 
     async def close(self) -> None:
-        """Finish the work under way and end everything else."""
-        if self.is_closed:
-            return
-        self.is_closed = True
+        """Finish the work under way and end everything else; once more is harmless."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(), name="kvscheduler close")
+        await asyncio.shield(self._closing)
+
+    async def _close(self, *, at_once: bool = False) -> None:
         was_running, self.is_running = self.is_running, False
-        if was_running:
+        self.is_closed = True
+        if was_running and not at_once:
             await self._engine.turns.take()
         self._turn_away_readers(SchedulerClosed("the scheduler has been closed"))
         self._engine.retries.close()
@@ -152,7 +158,7 @@ class Supervisor:
             if self._engine.keeper is not None:
                 self._engine.keeper.journal.close()
         finally:
-            if was_running:
+            if was_running and not at_once:
                 self._engine.turns.release()
 
     def registered(self, bindings: list[Binding]) -> None:

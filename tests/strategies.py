@@ -24,7 +24,6 @@ __all__ = [
     "changes",
     "features",
     "items",
-    "properties",
     "stories",
 ]
 
@@ -100,19 +99,6 @@ def changes(
     """Draw a transaction: keys to set, and to delete (None)."""
     value = st.one_of(items(on), items(on), items(on), st.none())
     return st.dictionaries(st.sampled_from(keys), value, max_size=most)
-
-
-@st.composite
-def properties(draw: st.DrawFn, on: Features) -> dict[str, Item]:
-    """Draw what others made: values that may derive facts."""
-    if not on.properties:
-        return {}
-    chosen = draw(_few(PROPERTIES, 2))
-    fact = (("f/2", Item()),)
-    return {
-        key: Item(data=draw(st.integers(0, 1)), derives=draw(st.sampled_from(((), fact))))
-        for key in chosen
-    }
 
 
 @st.composite

@@ -42,7 +42,9 @@ class Draft:
     ``absorbed`` keys stand already as they are wanted; those in ``released`` are handed back to
     whoever made them. ``facts`` maps an operation's number to the facts that come (spec) or go
     (None) with it; number -1 stands for at once. ``waiting`` says of each wanted key that was
-    looked at and is left out, why; ``refused`` of changes that others' values do not allow.
+    looked at and is left out, why; ``refused`` of changes that others' values do not allow;
+    ``held`` of what stands and cannot become what is wanted. ``edges`` past the operations are
+    those of gates: steps without an operation that many wait for.
     """
 
     wants: dict[str, Spec | None]
@@ -55,4 +57,5 @@ class Draft:
     facts: dict[int, list[tuple[str, Spec | None]]]
     waiting: dict[str, str]
     refused: dict[str, str]
+    held: dict[str, str]
     seeds: tuple[str, ...]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from ..graph import Spec
 from ..model import DependsOnAny
@@ -37,13 +38,13 @@ class _Supports:
         self.steps = steps
         self.outlook = steps.outlook
         self.graph = steps.closure.graph
+        self._groups: dict[tuple[tuple[str, ...], int], _Group] = {}
 
     def standing(self) -> list[str]:
         """Return the values with any-of dependencies that stay while some support moves."""
         found: dict[str, None] = {}
         if self.graph.watching:
-            for key in self.steps.gone:
-                found.update(dict.fromkeys(self.graph.watching.of(key)))
+            found.update(self.graph.watching.of(*self.steps.gone))
         for key in (*self.steps.changed, *self.steps.absorbed):
             have = self.graph.have(key)
             final = self.outlook.final(key)
@@ -104,27 +105,44 @@ class _Supports:
 
     def _lasting(self, group: DependsOnAny, key: str) -> bool:
         """Tell whether some support stands now and throughout."""
-        return any(
-            match not in self.steps.gone
-            and self.graph.have(match) is not None
-            and self.outlook.stands(match)
-            for match in self.outlook.matches(group, key)
-        )
+        return any(match != key for match in self._supports(group).lasting)
 
     def _makers(self, group: DependsOnAny, key: str) -> list[int]:
-        made = self.steps.made
-        found = [
-            made[match]
-            for match in self.outlook.matches(group, key)
-            if match in made and self.outlook.stands(match)
-        ]
-        return sorted(found)[:_CONSIDERED]
+        made = self._supports(group).made
+        return [number for match, number in made if match != key][:_CONSIDERED]
 
     def _removals(self, group: DependsOnAny, key: str) -> list[int]:
-        gone = self.steps.gone
-        found = [
-            gone[match]
-            for match in self.outlook.matches(group, key)
-            if match in gone and self.graph.have(match) is not None
-        ]
-        return sorted(found)[:_CONSIDERED]
+        gone = self._supports(group).gone
+        return [number for match, number in gone if match != key][:_CONSIDERED]
+
+    def _supports(self, group: DependsOnAny) -> _Group:
+        """Look through the supports of a group once, for all that depend on it."""
+        name = (group.prefixes, id(group.where))
+        known = self._groups.get(name)
+        if known is None:
+            known = self._groups[name] = self._look_through(group)
+        return known
+
+    def _look_through(self, group: DependsOnAny) -> _Group:
+        made, gone, lasting = [], [], []
+        for match in self.outlook.matches(group, ""):
+            stands, stood = self.outlook.stands(match), self.graph.have(match) is not None
+            if stands and match in self.steps.made:
+                made.append((self.steps.made[match], match))
+            if stood and match in self.steps.gone:
+                gone.append((self.steps.gone[match], match))
+            elif stood and stands:
+                lasting.append(match)
+        return _Group(_first(made), _first(gone), lasting[:2])
+
+
+class _Group(NamedTuple):
+    """The first few supports that come, that go, and that last; one more than is considered."""
+
+    made: list[tuple[str, int]]
+    gone: list[tuple[str, int]]
+    lasting: list[str]
+
+
+def _first(found: list[tuple[int, str]]) -> list[tuple[str, int]]:
+    return [(match, number) for number, match in sorted(found)[: _CONSIDERED + 1]]

@@ -47,6 +47,7 @@ class Closure:
         self.suspects: dict[str, None] = {}
         self.rings: dict[str, None] = {}
         self._watching = PrefixIndex()
+        self._asked: set[str] = set()
         self._new_dependents: dict[str, list[str]] | None = None
         self._new_watching = PrefixIndex()
         self._fallen: list[str] = []
@@ -149,6 +150,8 @@ class Closure:
                 self._wait(key, spec, missing)
             else:
                 self.outlook.add(key, spec)
+                for group in spec.anyof:
+                    self._watching.discard(group.prefixes, key)
                 self._wake(key, stack)
 
     def _wait(self, key: str, spec: Spec, missing: list[str]) -> None:
@@ -175,11 +178,22 @@ class Closure:
         if known:
             stack.extend(d for d in sorted(known, reverse=True) if d not in self.waiting)
         if self.graph.watching or self._watching:
-            watchers = {*self.graph.watching.of(key), *self._watching.of(key)}
-            for watcher in sorted(watchers, reverse=True):
+            for watcher in sorted(self._awaiting(key), reverse=True):
                 if self.waiting.get(watcher, 0) == 0:
                     self.waiting.pop(watcher, None)
                     stack.append(watcher)
+
+    def _awaiting(self, key: str) -> set[str]:
+        """Return who may stand now that an any-of dependency is met.
+
+        Who is known to wait is indexed here; everybody else is asked once for each prefix.
+        """
+        found = set(self._watching.of(key))
+        for prefix in self.graph.watching.prefixes_of(key):
+            if prefix not in self._asked:
+                self._asked.add(prefix)
+                found.update(w for w in self.graph.watching.watchers(prefix))
+        return {watcher for watcher in found if watcher not in self.outlook.added}
 
     def _grow_rings(self) -> bool:
         """Add what can only stand together; tell whether anything was added."""

@@ -93,16 +93,18 @@ class Grounding:
     def _layer(self, left: dict[str, Spec]) -> dict[str, Spec]:
         """Return the largest part of what is left that needs no any-of support from it."""
         layer = {key: spec for key, spec in left.items() if self._is_held_up(key, spec, left)}
-        while True:
-            loose = [
-                key
-                for key, spec in layer.items()
-                if any(self._lacks(need, layer, left) for need in spec.needs)
-            ]
-            if not loose:
-                return layer
-            for key in loose:
-                del layer[key]
+        needing: dict[str, list[str]] = {}
+        loose = []
+        for key, spec in layer.items():
+            for need in spec.needs:
+                needing.setdefault(need, []).append(key)
+            if any(self._lacks(need, layer, left) for need in spec.needs):
+                loose.append(key)
+        while loose:
+            key = loose.pop()
+            if layer.pop(key, None) is not None:
+                loose.extend(needing.get(key, ()))
+        return layer
 
     def _is_held_up(self, key: str, spec: Spec, left: dict[str, Spec]) -> bool:
         return all(any(k not in left for k in self._standing(group, key)) for group in spec.anyof)

@@ -82,7 +82,7 @@ class _Run:
             for first, then in choice.edges:
                 self.firsts.setdefault(first, []).append(index)
                 self.thens.setdefault(then, []).append(index)
-        self.held_back: set[int] = set()
+        self.held_back: dict[int, list[int]] = {}
 
     def go(self) -> None:
         heap = [(self.soft_left[n] > 0, n) for n, left in enumerate(self.left) if not left]
@@ -91,17 +91,19 @@ class _Run:
             number = heapq.heappop(heap)[1]
             if self.done[number]:
                 continue
-            if number in self.thens and self.would_break(number):
-                self.held_back.add(number)
-                continue
+            if number in self.thens:
+                holding = self._holding(number)
+                if holding is not None:
+                    self.held_back.setdefault(holding, []).append(number)
+                    continue
             self._take(number, heap)
 
-    def would_break(self, number: int) -> bool:
-        """Tell whether running this now leaves some choice without an edge."""
-        return any(
-            not self.met[index] and not self._has_edge_left(index, number)
-            for index in self.thens[number]
-        )
+    def _holding(self, number: int) -> int | None:
+        """Return a choice that running this now would leave without an edge."""
+        for index in self.thens[number]:
+            if not self.met[index] and not self._has_edge_left(index, number):
+                return index
+        return None
 
     def _has_edge_left(self, index: int, number: int) -> bool:
         return any(
@@ -114,6 +116,8 @@ class _Run:
         for index in self.firsts.get(number, ()):
             if any(f == number and not self.done[t] for f, t in self.network.choices[index].edges):
                 self.met[index] = True
+                for other in self.held_back.pop(index, ()):
+                    heapq.heappush(heap, (self.soft_left[other] > 0, other))
         for other in self.after[number]:
             self.left[other] -= 1
             if not self.left[other]:
@@ -122,11 +126,6 @@ class _Run:
             self.soft_left[other] -= 1
             if not self.soft_left[other] and not self.left[other]:
                 heapq.heappush(heap, (False, other))
-        if self.held_back:
-            free = [n for n in self.held_back if not self.would_break(n)]
-            for other in free:
-                self.held_back.discard(other)
-                heapq.heappush(heap, (self.soft_left[other] > 0, other))
 
 
 class _Search:

@@ -56,6 +56,7 @@ def draft(graph: Graph, registry: Registry, change: Change) -> Draft:
         facts=steps.facts,
         waiting=_waiting(closure, refused),
         refused=refused,
+        held=dict(held),
         seeds=seeds,
     )
 
@@ -64,6 +65,8 @@ def _seeds(graph: Graph, wants: Wants, change: Change) -> tuple[str, ...]:
     seeds = dict.fromkeys(wants.specs)
     if wants.unblocked:
         seeds.update(dict.fromkeys(sorted(wants.unblocked)))
+    if graph.held:
+        seeds.update(dict.fromkeys(sorted(graph.held)))
     if graph.unsettled:
         seeds.update(dict.fromkeys(sorted(graph.unsettled)))
     if change.purge:
@@ -136,26 +139,17 @@ def _create_edges(steps: Steps) -> list[tuple[int, ...]]:
 def _permuted(
     steps: Steps, numbers: list[int], before: list[list[int]]
 ) -> tuple[list[Operation], list[tuple[int, ...]]]:
-    """Renumber by the order found, gates replaced by what they wait for."""
+    """Renumber by the order found; gates come after the operations."""
     count = len(steps.operations)
     real = [number for number in numbers if number < count]
     place = {number: position for position, number in enumerate(real)}
-    through: dict[int, set[int]] = {}
-    edges: dict[int, tuple[int, ...]] = {}
-    for number in numbers:
-        positions: set[int] = set()
-        for first in before[number]:
-            if first < count:
-                positions.add(place[first])
-            else:
-                positions |= through[first]
-        if number < count:
-            edges[place[number]] = tuple(sorted(positions))
-        else:
-            through[number] = positions
+    gates = [number for number in numbers if number >= count]
+    place.update({number: count + index for index, number in enumerate(gates)})
+    edges = [
+        tuple(sorted({place[first] for first in before[number]})) for number in (*real, *gates)
+    ]
     steps.facts = {place.get(number, -1): facts for number, facts in steps.facts.items()}
-    operations = [steps.operations[number] for number in real]
-    return operations, [edges[position] for position in range(len(real))]
+    return [steps.operations[number] for number in real], edges
 
 
 def _adopted_recreates(steps: Steps) -> dict[str, str]:

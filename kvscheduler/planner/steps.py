@@ -106,7 +106,7 @@ class Steps:
         self._place_facts()
 
     def _rank(self, entry: tuple[bool, str]) -> tuple[int, bool, str]:
-        """Deletions first, then by key; on a way back the last that was done comes first."""
+        """Put deletions first, then go by key; on a way back undo the last that was done first."""
         is_coming, key = entry
         return (-self.outlook.wants.change.against.get(key, -1), is_coming, key)
 

@@ -138,8 +138,10 @@ class _Resolution:
         if node is None or not _is_own_wish(node):
             return
         self.specs[key] = None
+        self.wants.unblocked[key] = None
         if node.want is not None and node.want.derived:
             self.changed_bases.append((key, node.want, None))
+            self.wants.unblocked.update(dict.fromkeys(d.key for d in node.want.derived))
 
     def _set(self, key: str, value: Any) -> None:
         node = self.graph.nodes.get(key)

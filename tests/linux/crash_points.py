@@ -8,11 +8,15 @@ line for each point that did not end right.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pathlib
 import signal
+import socket
+import subprocess
 import sys
 import textwrap
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +26,6 @@ from kvs_descriptors.linux import syscalls
 from kvs_descriptors.linux.channel import Channel
 from kvs_descriptors.linux.kernel import Kernel
 from kvs_descriptors.linux.netns import NamespaceFolder
-
 from kvscheduler import Scheduler
 
 WANTED = load_text(
@@ -49,6 +52,7 @@ class World:
         self.netns.mkdir(parents=True)
         self.journal = folder / "journal" if has_journal else None
         self.owner = owner
+        self.links = links()
 
     async def apply(self, wanted: dict[str, Any]) -> dict[str, Exception]:
         """Make the kernel be as wanted, with an engine that knows what the journal says."""
@@ -69,18 +73,19 @@ class World:
 
     def left(self) -> list[str]:
         """Return what is there after everything was destroyed."""
-        links = [path.name for path in pathlib.Path("/sys/class/net").iterdir()]
-        return [f"left: {name}" for name in (*os.listdir(self.netns), *links) if name not in OWN]
+        files = [path.name for path in self.netns.iterdir()]
+        return [f"left: {name}" for name in (*files, *links() - self.links)]
 
     def reaches(self) -> bool:
         """Tell whether a packet comes through."""
         enter = f"--net={self.netns / 'host'}"
         command = ["nsenter", enter, "ping", "-c1", "-W2", "10.1.0.2"]
-        return os.spawnvp(os.P_WAIT, "sh", ["sh", "-c", " ".join(command) + " >/dev/null"]) == 0
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
-# The links that each namespace of our own has from the beginning, on some kernels.
-OWN = {path.name for path in pathlib.Path("/sys/class/net").iterdir()}
+def links() -> set[str]:
+    """Return the links of the namespace that we are in."""
+    return {name for _, name in socket.if_nameindex()}
 
 
 def kill_at(point: int) -> None:
@@ -130,6 +135,8 @@ def forked(work: Callable[[], int]) -> int:
         code = 70
         try:
             code = work()
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(code)
     return os.waitpid(child, 0)[1]
@@ -158,10 +165,16 @@ def check(world: World, label: str, *, is_destroyed: bool) -> int:
         else:
             found = world.complaints()
         for one in found:
-            print(f"{label}: {one}", flush=True)
+            tell(f"{label}: {one}")
         return 0
 
     return forked(work)
+
+
+def tell(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    # A child that ends itself writes nothing of what it has kept back.
+    sys.stdout.flush()
 
 
 def main(folder: pathlib.Path, phase: str, journal: str, then: str) -> int:
@@ -172,11 +185,14 @@ def main(folder: pathlib.Path, phase: str, journal: str, then: str) -> int:
         place = folder / str(point)
         world = World(place, f"c{point}", has_journal=journal == "journal")
         status = crash(world, point, in_destroy=phase == "destroy")
+        if status and not os.WIFSIGNALED(status):
+            tell(f"{label}: the first engine failed")
         if check(world, label, is_destroyed=then == "destroy"):
-            print(f"{label}: the next engine failed", flush=True)
-        syscalls.unmount(str(world.netns))
+            tell(f"{label}: the next engine failed")
+        with contextlib.suppress(OSError):
+            syscalls.unmount(str(world.netns))
         if not os.WIFSIGNALED(status):
-            print(f"tried {point - 1} points")
+            tell(f"tried {point - 1} points")
             return 0
     return 1
 

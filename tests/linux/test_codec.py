@@ -88,7 +88,7 @@ def test_an_address_is_what_pyroute2_would_send(index: int, ip: Address, length:
 def test_the_settings_of_a_link_are_read_by_pyroute2_as_they_were_meant(
     index: int,
     mtu: int,
-    up: bool,  # noqa: FBT001 - hypothesis draws by position
+    up: bool,
 ) -> None:
     value = Interface(name="e", mtu=mtu, phys_address="02:00:00:00:00:01", ipv4_forwarding=True)
 

@@ -29,7 +29,7 @@ def test_whatever_the_moment_of_a_kill_the_next_engine_ends_right_and_nothing_le
 
     assert done.returncode == 0, done.stderr
     *wrong, last = done.stdout.splitlines()
-    assert wrong == []
+    assert wrong == [], done.stderr
     tried = re.fullmatch(r"tried (\d+) points", last)
     assert tried is not None
     assert int(tried[1]) > 10

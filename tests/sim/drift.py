@@ -37,6 +37,6 @@ def drift(world: World, data: st.DataObject, *, announce: bool = False) -> set[s
     if what == "take away" and before is not None:
         southbound.remove(key, announce=announce)
         return touched
-    derives = data.draw(st.sampled_from(((), (("f/3", N()),))))
+    derives = data.draw(st.sampled_from(((), ((f"f/{key}", N()),))))
     southbound.add(key, N(data=data.draw(st.integers(0, 1)), derives=derives), announce=announce)
     return touched | {name for name, _ in derives}

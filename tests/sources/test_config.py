@@ -53,8 +53,8 @@ def test_a_file_becomes_values_under_the_predecessors_keys() -> None:
 
 @given(st.booleans(), st.booleans())
 def test_either_way_of_writing_fields_means_the_same(
-    root: bool,  # noqa: FBT001 - hypothesis draws by position
-    fields: bool,  # noqa: FBT001 - as above
+    root: bool,
+    fields: bool,
 ) -> None:
     config = json_format.ParseDict({"linuxConfig": {"interfaces": [{"name": "one"}]}}, Config())
     data = json_format.MessageToDict(config, preserving_proto_field_name=root)

@@ -108,6 +108,8 @@ class Processing:
             engine.ledger.failed(key, "update", error)
         if not undoing:
             engine.retries.assign(work.change.values, work.retry)
+            if work.retry is not None:
+                engine.retries.assign(work.change.deletes, work.retry)
         if engine.keeper is not None:
             engine.keeper.note(draft)
         if not draft.operations:

@@ -91,15 +91,19 @@ class Supervisor:
                 for task in tuple(self._background):
                     task.cancel()
                 self._engine.calls.cancel_all()
+        except asyncio.CancelledError:
+            if self.is_running:
+                self._collapse("its task was cancelled")
+            raise
         finally:
             if self.is_running:
-                self._collapse()
+                self._collapse("a descriptor raised what nothing may catch")
 
-    def _collapse(self) -> None:
-        """Turn everybody away: something that is no Exception has ended the engine's tasks."""
-        logger.critical("the scheduler ends: a descriptor raised what nothing may catch")
+    def _collapse(self, why: str) -> None:
+        """Turn everybody away: the engine's tasks have ended unasked."""
+        logger.error("the scheduler ends: %s", why)
         self.is_running, self.is_closed = False, True
-        reason = SchedulerClosed("the scheduler has ended: a descriptor broke it")
+        reason = SchedulerClosed(f"the scheduler has ended: {why}")
         self._engine.turns.turn_away(reason)
         self._turn_away_readers(reason)
         self._engine.retries.close()

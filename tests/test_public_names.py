@@ -18,7 +18,7 @@ NAMES = {
     *("ValueState", "ValueStatus", "Unmet", "Clock", "SystemClock"),
     *("SchedulerError", "InvalidValue", "ClaimConflict", "TransactionError", "OperationError"),
     *("PartialRetrieve", "PlanStale", "RegistrationError", "SchedulerClosed"),
-    *("JournalError", "JournalLocked"),
+    *("Journal", "Codec", "JournalError", "JournalLocked"),
 }
 
 STATES = (

@@ -135,7 +135,11 @@ class _Resolution:
 
     def _delete(self, key: str) -> None:
         node = self.graph.nodes.get(key)
-        if node is None or not _is_own_wish(node):
+        if node is None:
+            return
+        if not _is_own_wish(node):
+            if node.want is None and node.blocked:
+                self.wants.unblocked[key] = None
             return
         self.specs[key] = None
         self.wants.unblocked[key] = None

@@ -135,7 +135,7 @@ def forked(work: Callable[[], int]) -> int:
         code = 70
         try:
             code = work()
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - a child's last words
             traceback.print_exc()
         finally:
             os._exit(code)

@@ -168,6 +168,8 @@ def test_the_kernel_ends_as_wanted_whatever_was_there_before(
     second: dict[str, Interface],
     drifts: list[tuple[int, tuple[str, ...]]],
 ) -> None:
+    bench.restart()
+
     async def scenario() -> None:
         async with Scheduler(linux.descriptors(kernel=bench.kernel)) as scheduler:
             await apply(scheduler, first)

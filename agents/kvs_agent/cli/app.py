@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from kvscheduler.render import printable
+
 from . import changing, looking
 from .failure import lines
 from .settings import Settings, default_state
@@ -36,8 +38,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 99}
 def cli(context: click.Context, state: Path | None, *, verbose: bool) -> None:
     """Bring this machine's networking to what YAML files say, all of it or none."""
     context.obj = Settings(state or default_state(), verbose)
-    if verbose:
-        logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
+    _log(verbose=verbose)
 
 
 for command in (
@@ -49,6 +50,26 @@ for command in (
     looking.explain,
 ):
     cli.add_command(command)
+
+
+class _OneLine(logging.Formatter):
+    """Shows a record as one line that a person can use."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the message alone: tracebacks are for --verbose."""
+        return f"{record.levelname.lower()}: {printable(record.getMessage())}"
+
+
+def _log(*, verbose: bool) -> None:
+    """Send what the engine has to say to stderr."""
+    handler = logging.StreamHandler()
+    if not verbose:
+        handler.setFormatter(_OneLine())
+    logging.basicConfig(
+        handlers=[handler],
+        level=logging.DEBUG if verbose else logging.WARNING,
+        format="%(levelname)s %(name)s: %(message)s",
+    )
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

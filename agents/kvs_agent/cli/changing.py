@@ -19,11 +19,13 @@ from .settings import Settings, wants_color
 
 if TYPE_CHECKING:
     from kvs_agent.sources.config import Configuration
-    from kvscheduler import Plan, Scheduler, Transaction
+    from kvscheduler import Plan, Scheduler, Transaction, TransactionResult
 
 __all__ = ["apply", "destroy", "plan", "repair"]
 
 CHANGED = 2
+# How often a plan is made anew because the system does not stand still.
+MAX_PLANS = 3
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -127,8 +129,10 @@ def apply(
     wanted = _load(files)
 
     async def work(session: Session) -> int:
-        transaction = _to_files(session.scheduler, wanted, revert=revert)
-        return await _commit(session, transaction, manner, files=wanted)
+        def begin() -> Transaction:
+            return _to_files(session.scheduler, wanted, revert=revert)
+
+        return await _commit(session, begin, manner, files=wanted)
 
     return run(settings, work)
 
@@ -145,10 +149,10 @@ def repair(settings: Settings, *, color: str, detailed: bool) -> int:
     manner = _Manner(wants_color(color), detailed)
 
     async def work(session: Session) -> int:
-        transaction = session.scheduler.transaction(
-            description="kvsctl repair", resync="downstream"
-        )
-        return await _commit(session, transaction, manner)
+        def begin() -> Transaction:
+            return session.scheduler.transaction("kvsctl repair", resync="downstream")
+
+        return await _commit(session, begin, manner)
 
     return run(settings, work)
 
@@ -166,10 +170,10 @@ def destroy(settings: Settings, *, yes: bool, color: str, detailed: bool) -> int
     manner = _Manner(wants_color(color), detailed)
 
     async def work(session: Session) -> int:
-        transaction = session.scheduler.transaction(
-            description="kvsctl destroy", resync="upstream"
-        )
-        return await _commit(session, transaction, manner, ask=not yes)
+        def begin() -> Transaction:
+            return session.scheduler.transaction("kvsctl destroy", resync="upstream")
+
+        return await _commit(session, begin, manner, ask=not yes)
 
     return run(settings, work)
 
@@ -198,24 +202,52 @@ def _to_files(scheduler: Scheduler, wanted: Mapping[str, object], *, revert: boo
 
 async def _commit(
     session: Session,
-    transaction: Transaction,
+    begin: Callable[[], Transaction],
     manner: _Manner,
     *,
     files: Configuration | None = None,
     ask: bool = False,
 ) -> int:
     """Show the plan, carry it out just so, and tell how that went."""
-    made: Plan = transaction.plan()
-    if not manner.quiet:
-        click.echo(made.render(color=manner.color), color=manner.color)
-    if ask and made.operations and sys.stdin.isatty():
-        with session.interrupts.let_through():
-            confirmed = click.confirm("Do this?", err=True)
-        if not confirmed:
-            click.echo("Nothing was changed.", err=True)
+    result = None
+    for attempts_left in reversed(range(MAX_PLANS)):
+        transaction = begin()
+        made = transaction.plan()
+        if not _agreed(session, made, manner, ask=ask):
             return 1
-    with session.interrupts.unbroken():
-        async with progress(session.scheduler, made):
-            result = await transaction.commit(expect=made)
+        result = await _carried_out(session, transaction, made, is_last=not attempts_left)
+        if result is not None:
+            break
+    assert result is not None
     outcome.report(result, files)
     return manner.code(changed=bool(result.operations)) if result.ok else 1
+
+
+def _agreed(session: Session, made: Plan, manner: _Manner, *, ask: bool) -> bool:
+    """Show a plan, and ask whether it shall be carried out where a person is there."""
+    if not manner.quiet:
+        click.echo(made.render(color=manner.color), color=manner.color)
+    if not ask or made.is_empty or not sys.stdin.isatty():
+        return True
+    with session.interrupts.let_through():
+        confirmed = click.confirm("Do this?", err=True)
+    if not confirmed:
+        click.echo("Nothing was changed.", err=True)
+    return confirmed
+
+
+async def _carried_out(
+    session: Session, transaction: Transaction, made: Plan, *, is_last: bool
+) -> TransactionResult | None:
+    """Carry out what was planned; None where the system has changed since, and so the plan."""
+    from kvscheduler import PlanStale  # noqa: PLC0415 - the engine: not for --help
+
+    try:
+        with session.interrupts.unbroken():
+            async with progress(session.scheduler, made):
+                return await transaction.commit(expect=made)
+    except PlanStale:
+        if is_last:
+            raise
+        click.echo("the system has changed meanwhile: planned again", err=True)
+        return None

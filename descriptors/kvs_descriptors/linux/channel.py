@@ -36,7 +36,8 @@ ERROR = struct.Struct("=i")
 # So many answers fit into the receive buffer that a kernel grants without privileges (212,992
 # bytes): an answer that does not fit is lost, and who waits for it would wait for ever.
 MAX_UNDER_WAY = 64
-DUMP_ATTEMPTS = 10
+DUMP_ATTEMPTS = 16
+PAUSE_S, LONGEST_PAUSE_S = 0.002, 0.25
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -152,6 +153,8 @@ class Channel:
         self.is_ours = opened.is_ours
         self.name = name
         self.is_broken = False
+        # Held by who looks for what earlier processes have left here.
+        self.sweeping = asyncio.Lock()
         self._room = asyncio.Semaphore(MAX_UNDER_WAY)
         # A socket answers one dump at a time, and refuses a second one meanwhile.
         self._dumping = asyncio.Lock()
@@ -181,7 +184,10 @@ class Channel:
         self, kind: int, body: bytes, what: str, *, tolerate: frozenset[int] = frozenset()
     ) -> list[bytes]:
         """Return all objects of a kind; asked again where a change tore the answer."""
-        for _ in range(DUMP_ATTEMPTS):
+        for attempt in range(DUMP_ATTEMPTS):
+            # The kernel itself changes things: for a second or two after links have come up it
+            # gives each its IPv6 address.
+            await asyncio.sleep(attempt and min(LONGEST_PAUSE_S, PAUSE_S * 2**attempt))
             async with self._dumping:
                 answer = await self._exchange(kind, NLM_F_REQUEST | NLM_F_DUMP, body)
             if answer.error in tolerate:

@@ -174,9 +174,11 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
         found = await link.find(within, name=name, index=place.index)
         if found is None:
             return
-        is_ours = found.alias == self._making.mark(value.name)
-        if is_ours or self._making.is_left_behind(within, found):
+        if found.alias == self._making.mark(value.name):
             await self._deleting.delete(within, found.index)
+        elif self._making.is_left_behind(within, found):
+            # Its group is its only mark: a crash while it is in another would make it a stranger.
+            await link.delete(within, found.index, f"interface {found.name}")
 
     async def retrieve(
         self, expected: Sequence[Retrieved], keys: Sequence[str] | None = None

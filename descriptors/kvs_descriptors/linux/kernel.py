@@ -96,6 +96,8 @@ class Kernel:
         """Close all channels; one that is asked for again is opened again."""
         for namespace in list(self._channels):
             self.forget(namespace)
+        # What comes next may run on another event loop.
+        self._opening = asyncio.Lock()
         self.namespaces.close()
 
 

@@ -9,7 +9,6 @@ or in the group: never in doubt whose it is.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import weakref
@@ -47,7 +46,6 @@ class Making:
         self._halves: dict[str, Half] = {}
         self._announced: set[tuple[Channel, str]] = set()
         self._swept: weakref.WeakSet[Channel] = weakref.WeakSet()
-        self._sweeping = asyncio.Lock()
 
     def temporary(self, name: str) -> str:
         """Return the temporary name for a logical one."""
@@ -130,7 +128,7 @@ class Making:
         """Remove what an interrupted create has left half-made; once for each namespace in use."""
         if within in self._swept:
             return
-        async with self._sweeping:
+        async with within.sweeping:
             if within in self._swept:
                 return
             found = await link.dump(within)

@@ -12,6 +12,7 @@ import pathlib
 import socket
 import stat
 import threading
+from collections.abc import Iterator
 
 from kvscheduler import InvalidValue
 
@@ -39,6 +40,7 @@ class NamespaceFolder:
         self._fd = -1
         self._covered: list[int] = []
         self._lock = threading.Lock()
+        self._busy: set[str] = set()
         self._is_prepared = False
         self.mark = f"{owner}.netns"
 
@@ -101,9 +103,15 @@ class NamespaceFolder:
     def ours(self) -> frozenset[str]:
         """Return the names of all namespaces that bear our mark: only in a thread of one's own.
 
-        Enters each namespace of the folder, some 50 us for each, and keeps none of them.
+        Enters each namespace of the folder, some 50 us for each, and keeps none of them. Removes
+        the files that interrupted calls have left.
         """
-        return frozenset(name for name in self.names() if self._is_ours(name))
+        found = self.names()
+        for name in found:
+            # Nothing stands for the file that a crash has left, so nobody else would remove it.
+            if name not in self._busy:
+                self.sweep(name)
+        return frozenset(name for name in found if self._is_ours(name))
 
     def _is_ours(self, name: str) -> bool:
         # One that vanishes, or that we may not enter, is not reported: so it is not ours.
@@ -123,10 +131,22 @@ class NamespaceFolder:
         """
         names.check_namespace(name)
         self._prepare()
+        with self._at(name):
+            try:
+                return self.enter(name)
+            except FileNotFoundError:
+                self.sweep(name)
+            return self._make(name)
+
+    @contextlib.contextmanager
+    def _at(self, name: str) -> Iterator[None]:
+        self._busy.add(name)
         try:
-            return self.enter(name)
-        except FileNotFoundError:
-            self.sweep(name)
+            yield
+        finally:
+            self._busy.discard(name)
+
+    def _make(self, name: str) -> channel.Opened:
         syscalls.unshare_network()
         # Until it is mounted nothing but this thread keeps the namespace alive, mark and all.
         opened = _netlink_socket()
@@ -173,11 +193,12 @@ class NamespaceFolder:
     def remove(self, name: str) -> None:
         """Take the name from a namespace; one that is gone is a success."""
         names.check_namespace(name)
-        with contextlib.suppress(FileNotFoundError):
-            os.close(self.open(name))
-            syscalls.unmount(self._path(name))
-        # A crash here leaves the file.
-        self.sweep(name)
+        with self._at(name):
+            with contextlib.suppress(FileNotFoundError):
+                os.close(self.open(name))
+                syscalls.unmount(self._path(name))
+            # A crash here leaves the file.
+            self.sweep(name)
 
     def sweep(self, name: str) -> None:
         """Remove the file that an interrupted make or remove has left; touch nothing else."""

@@ -76,7 +76,10 @@ class Calls:
     async def run(self, binding: Binding, call: Callable[..., Any], *args: Any) -> Any:
         """Make one call and wait for its result; raises what it raises, or DeadlineExceeded."""
         if not binding.descriptor.blocking:
-            result = call(*args)
+            try:
+                result = call(*args)
+            except asyncio.CancelledError as error:  # its own: nobody can cancel us in here
+                raise RuntimeError("the call was cancelled from within") from error
             if not hasattr(result, "__await__"):
                 return result
             args, call = (result,), _identity

@@ -347,6 +347,7 @@ class Ledger:
                 continue
             self._restore_want(node, memory.want)
             node.rejected, node.retry = memory.rejected, memory.retry
+            node.adopted = memory.adopted
             node.blocked, node.attempt, node.error = memory.blocked, memory.attempt, memory.error
             node.operation, node.retry_at = memory.operation, memory.retry_at
             self.touched[key] = None

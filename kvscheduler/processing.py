@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .engine import Engine, Work
 from .errors import OperationError, PlanStale, SchedulerError
 from .executor import Run
+from .graph import Node
 from .ledger import Memory
 from .plan import Executed, Plan, TransactionResult
 from .planner import Change, Draft
+from .planner.meaning import same
 
 __all__ = ["Processing"]
 
@@ -90,7 +94,7 @@ class Processing:
         expected = work.expect
         if expected is not None and expected is not plan:
             moved = expected.revision != plan.revision
-            if moved or expected.operations != plan.operations:
+            if moved or not _is_same_plan(expected, plan):
                 raise PlanStale(
                     f"the state has moved from revision {expected.revision} to {plan.revision}"
                     " since the plan was made; nothing was touched, plan again"
@@ -171,30 +175,27 @@ class Processing:
             self._run = None
 
     def _way_back(self, run: Run) -> Change:
-        values, deletes = {}, []
+        values: dict[str, Any] = {}
+        deletes: list[str] = []
+        frozen: set[str] = set()
         for key, memory in self._memories.items():
             node = self._engine.graph.nodes.get(key)
-            own = node is None or node.want is None or node.want.base is None
-            revived = False
             if memory is not None and memory.blocked and node is not None:
-                revived = memory.have is None and node.have is not None
-                node.blocked = key in run.failed or not revived
-            if memory is None or memory.want is None or revived:
-                if own:
-                    deletes.append(key)
-            elif memory.want.base is None:
-                values[key] = memory.want.value
-        unblock = tuple(
-            key
-            for key in run.failed
-            if (memory := self._memories.get(key)) is None or not memory.blocked
-        )
+                stays = memory.have is not None or node.have is None
+                node.blocked = stays
+                frozen.update((key,) if stays else ())
+            was = None if memory is None else _wanted_before(memory, node)
+            if was is not None:
+                values[key] = was
+            elif node is None or node.want is None or node.want.base is None:
+                deletes.append(key)
         return Change(
             values=values,
             deletes=tuple(deletes),
-            unblock=unblock,
+            unblock=tuple(run.failed),
+            frozen=frozenset(frozen),
             lenient=True,
-            against={one.operation.key: place for place, one in enumerate(self._executed)},
+            against=_places(self._executed),
         )
 
     def _finish(self) -> TransactionResult:
@@ -219,3 +220,33 @@ class Processing:
 
 
 _EMPTY = Plan()
+
+
+def _is_same_plan(one: Plan, other: Plan) -> bool:
+    return len(one.operations) == len(other.operations) and all(
+        all(map(same, first, second))
+        for first, second in zip(one.operations, other.operations, strict=True)
+    )
+
+
+def _wanted_before(memory: Memory, node: Node | None) -> Any:
+    """Return what to want in order to get back: None for nothing, or what follows its base.
+
+    A value that had failed and was not there is deleted, though it was wanted; one that others
+    had made and that was taken over gets its old value before it is handed back.
+    """
+    if memory.want is None:
+        return memory.have.value if memory.have is not None and memory.have.base is None else None
+    if memory.want.base is not None:
+        return None
+    if memory.blocked and memory.have is None and node is not None and node.have is not None:
+        return None
+    return memory.want.value
+
+
+def _places(executed: list[Executed]) -> dict[str, tuple[int, int]]:
+    places: dict[str, tuple[int, int]] = {}
+    for place, one in enumerate(executed):
+        first, _ = places.get(one.operation.key, (place, place))
+        places[one.operation.key] = (first, place)
+    return places

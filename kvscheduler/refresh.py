@@ -157,13 +157,20 @@ class Refresher:
 
     def _checked(self, binding: Binding, items: Iterable[Any]) -> dict[str, Retrieved]:
         values: dict[str, Retrieved] = {}
+        dropped: list[Any] = []
         for item in items or ():
             if not isinstance(item, Retrieved) or type(item.key) is not str or item.value is None:
-                logger.warning("descriptor %s retrieved nonsense: %.80r", binding.name, item)
+                dropped.append(item)
             elif item.key in values or not self._is_served(item.key, binding):
-                logger.warning("descriptor %s retrieved %s out of turn", binding.name, item.key)
+                dropped.append(item.key)
             else:
                 values[item.key] = item
+        if dropped:
+            logger.warning(
+                "descriptor %s retrieved %d things that are nonsense, twice there or another's,"
+                " the first is %.80r",
+                binding.name, len(dropped), dropped[0],
+            )  # fmt: skip
         return values
 
     def _is_served(self, key: str, binding: Binding) -> bool:

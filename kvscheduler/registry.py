@@ -141,7 +141,7 @@ class Registry:
     def find(self, key: str) -> Binding | None:
         """Return the descriptor that serves a key; ``InvalidValue`` where two select it."""
         if self._selecting:
-            chosen = [b for b in self._selecting if b.selects is not None and b.selects(key)]
+            chosen = [binding for binding in self._selecting if _selects(binding, key)]
             if len(chosen) > 1:
                 names = " and ".join(b.name for b in chosen)
                 raise InvalidValue(f"the key is selected by both {names}")
@@ -168,3 +168,12 @@ class Registry:
 
 
 _MAX_FOLDERS = 10_000
+
+
+def _selects(binding: Binding, key: str) -> bool:
+    """Ask an overridden ``selects``; one that raises selects nothing."""
+    try:
+        return binding.selects is not None and bool(binding.selects(key))
+    except Exception as error:  # noqa: BLE001 - it must not cost others their values
+        logger.warning("descriptor %s: selects() failed on %s: %s", binding.name, key, error)
+        return False

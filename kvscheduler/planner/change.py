@@ -20,8 +20,9 @@ class Change:
     ``replace``: what is not in ``values`` is wanted no longer. ``rebind``: descriptors have
     come, look up every key anew. ``unblock``: failed keys to try again, None for all of them.
     ``purge``: remove what the northbound once made and nobody wants. ``lenient``: refuse the
-    later of two excluding values instead of the change. ``against``: places in an order of keys
-    that is to be gone backwards where nothing else decides.
+    later of two excluding values instead of the change. ``against``: the first and the last place
+    of keys in an order that is to be gone backwards where nothing else decides. ``frozen``:
+    failed keys that are not tried again, even where they are among ``values``.
     """
 
     values: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -30,7 +31,8 @@ class Change:
     rebind: bool = False
     unblock: tuple[str, ...] | None = ()
     purge: bool = False
-    against: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    against: Mapping[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
+    frozen: frozenset[str] = frozenset()
     lenient: bool = False
 
 

@@ -22,7 +22,9 @@ class Explanation:
         if need is None:
             return text
         root, text = self._root(need)
-        return f"needs {need}, which " + (text if root == need else f"waits for {root}: {text}")
+        return f"needs {need}, which " + (
+            text if root == need else f"waits for {root}, which {text}"
+        )
 
     def _root(self, key: str) -> tuple[str, str]:
         """Return the last of the keys that wait for each other, and what keeps that one."""
@@ -34,7 +36,7 @@ class Explanation:
             if need is None:
                 found = (at, text)
             elif need in path:
-                found = (need, "a ring that cannot be closed")
+                found = (need, "is in a ring that cannot be closed")
             else:
                 at, found = need, self._roots.get(need)
         self._roots.update(dict.fromkeys(path, found))

@@ -108,7 +108,9 @@ class Steps:
     def _rank(self, entry: tuple[bool, str]) -> tuple[int, bool, str]:
         """Put deletions first, then go by key; on a way back undo the last that was done first."""
         is_coming, key = entry
-        return (-self.outlook.wants.change.against.get(key, -1), is_coming, key)
+        first, last = self.outlook.wants.change.against.get(key, (-1, -1))
+        is_both = is_coming and key in self.recreated
+        return (-first if is_both else -last, is_coming, key)
 
     def build_creates(self) -> None:
         """Make the operations of a change that only creates, in the order they were found."""

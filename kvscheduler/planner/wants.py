@@ -301,6 +301,8 @@ class _Resolution:
             self.wants.unblocked.update(dict.fromkeys(blocked))
         elif self.change.unblock:
             self.wants.unblocked.update(dict.fromkeys(self.change.unblock))
+        for key in self.change.frozen:
+            self.wants.unblocked.pop(key, None)
         for key in tuple(self.wants.unblocked):
             spec = self.wants.spec(key)
             if spec is not None and spec.derived:

@@ -98,9 +98,8 @@ def test_the_readme_shows_what_the_demo_prints() -> None:
 
 
 def fenced_blocks() -> list[str]:
-    """Return the blocks of text in the README, or in what is to be part of it."""
-    paths = [ROOT / "README.md", ROOT / "docs" / "readme_draft.md"]
-    text = "".join(path.read_text(encoding="utf-8") for path in paths if path.exists())
+    """Return the blocks of text in the README."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
     return re.findall(r"^```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 

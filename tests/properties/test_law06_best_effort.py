@@ -106,7 +106,7 @@ def test_blocking_descriptors_converge_alike(
     play(run, World(kind=BlockingSimulatedDescriptor, seed=seed))
 
 
-@given(story=stories(), data=st.data())
+@given(story=stories(invalid=False), data=st.data())
 def test_setting_a_failed_value_again_tries_it_again(
     story: tuple[Features, list[Changes]], data: st.DataObject
 ) -> None:

@@ -13,7 +13,6 @@ import struct
 from typing import Any
 
 from pyroute2 import AsyncIPRoute
-from pyroute2.netlink.nlsocket import NetlinkRequest
 
 from . import codec
 
@@ -36,6 +35,8 @@ ERROR = struct.Struct("=i")
 # So many answers fit into the receive buffer that a kernel grants without privileges (212,992
 # bytes): an answer that does not fit is lost, and who waits for it would wait for ever.
 MAX_UNDER_WAY = 64
+MAX_NUMBER = 0xFFFFFFFF
+LARGEST_BYTES = 65536
 DUMP_ATTEMPTS = 16
 PAUSE_S, LONGEST_PAUSE_S = 0.002, 0.25
 
@@ -65,68 +66,33 @@ class Refused(OSError):
         return f"{self.what}: {self.strerror} ({name})"
 
 
-class _Message:
-    """What pyroute2's request machinery asks of a message, for a body that is packed already."""
-
-    __slots__ = ("body", "data", "header")
-
-    def __init__(self, kind: int, flags: int, body: bytes) -> None:
-        self.header: dict[str, int] = {"type": kind, "flags": flags}
-        self.body = body
-        self.data = b""
-
-    def __getitem__(self, field: str) -> dict[str, int]:
-        return self.header
-
-    def get(self, *_: object) -> None:
-        """Answer the proxy's question after tun devices: this is none."""
-
-    def reset(self) -> None:
-        """Do nothing: there is no earlier encoding to drop."""
-
-    def encode(self) -> None:
-        """Put the header before the body."""
-        header, length = self.header, HEADER.size + len(self.body)
-        numbers = (header["type"], header["flags"], header["sequence_number"], header["pid"])
-        self.data = HEADER.pack(length, *numbers) + self.body
-
-
-class _Sequence:
-    """Numbers for requests; pyroute2's own pool takes 30 us for each."""
-
-    def __init__(self) -> None:
-        self._numbers = itertools.count(1)
-
-    def alloc(self) -> int:
-        return next(self._numbers) & 0xFFFFFFFF or self.alloc()
-
-    def free(self, number: int, ban: int = 0) -> None:
-        """Do nothing: a number comes again after 4,294,967,295 others."""
-
-
 class _Answer:
-    """Collects the parts of one answer; pyroute2 calls it for each message with its number."""
+    """Collects the parts of one answer, which may come in several datagrams."""
 
-    __slots__ = ("bodies", "error", "is_torn", "reason")
+    __slots__ = ("bodies", "error", "is_complete", "is_torn", "reason")
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
         self.error = 0
         self.reason = ""
+        self.is_complete = False
         self.is_torn = False
 
-    def __call__(self, data: bytes, offset: int, length: int) -> dict[str, Any]:
-        _, kind, flags, _, _ = HEADER.unpack_from(data, offset)
-        body = data[offset + HEADER.size : offset + length]
-        self.is_torn = self.is_torn or bool(flags & NLM_F_DUMP_INTR)
-        if kind in {NLMSG_ERROR, NLMSG_DONE}:
-            self._end(body, flags, kind)
-            # Seen by pyroute2 as an answer in one part: it stops waiting.
-            return {"header": {"type": NLMSG_DONE, "flags": 0, "error": None}}
-        self.bodies.append(body)
-        return {"header": {"type": kind, "flags": NLM_F_MULTI, "error": None}}
+    def take(self, data: bytes) -> None:
+        """Take in one datagram."""
+        offset = 0
+        while offset + HEADER.size <= len(data):
+            length, kind, flags, _, _ = HEADER.unpack_from(data, offset)
+            body = data[offset + HEADER.size : offset + length]
+            self.is_torn = self.is_torn or bool(flags & NLM_F_DUMP_INTR)
+            if kind in {NLMSG_ERROR, NLMSG_DONE}:
+                self._end(body, flags, kind)
+                return
+            self.bodies.append(body)
+            offset += max(HEADER.size, (length + 3) & ~3)
 
     def _end(self, body: bytes, flags: int, kind: int) -> None:
+        self.is_complete = True
         self.error = -ERROR.unpack_from(body)[0] if len(body) >= ERROR.size else 0
         if not self.error or not flags & NLM_F_ACK_TLVS:
             return
@@ -137,6 +103,10 @@ class _Answer:
             start += HEADER.size if flags & NLM_F_CAPPED else (length + 3) & ~3
         words = codec.decode_attributes(body, start).get(NLMSGERR_ATTR_MSG, b"")
         self.reason = words.rstrip(b"\0").decode(errors="replace")
+
+    def refusal(self, what: str) -> Refused:
+        """Return the error that the kernel has answered with."""
+        return Refused(self.error, self.reason or os.strerror(self.error), what)
 
 
 class Channel:
@@ -161,7 +131,11 @@ class Channel:
         self._under_way = 0
         self._is_retired = False
         self._socket: Any = AsyncIPRoute(fileno=opened.fd, ext_ack=True, strict_check=True)
-        self._socket.addr_pool = _Sequence()
+        self._numbers = itertools.count(1)
+
+    async def start(self) -> None:
+        """Begin to read; once, before anything is asked."""
+        await self._socket.setup_endpoint()
 
     async def call(
         self,
@@ -178,7 +152,7 @@ class Channel:
             return answer.bodies
         if answer.error in tolerate:
             return None
-        raise Refused(answer.error, answer.reason or os.strerror(answer.error), what)
+        raise answer.refusal(what)
 
     async def dump(
         self, kind: int, body: bytes, what: str, *, tolerate: frozenset[int] = frozenset()
@@ -193,20 +167,16 @@ class Channel:
             if answer.error in tolerate:
                 return []
             if answer.error:
-                raise Refused(answer.error, answer.reason or os.strerror(answer.error), what)
+                raise answer.refusal(what)
             if not answer.is_torn:
                 return answer.bodies
         raise Refused(errno.EAGAIN, f"changed during each of {DUMP_ATTEMPTS} dumps", what)
 
     async def _exchange(self, kind: int, flags: int, body: bytes) -> _Answer:
-        answer = _Answer()
-        request = NetlinkRequest(self._socket, _Message(kind, flags, body), parser=answer)
         self._under_way += 1
         try:
             async with self._room:
-                await request.send()
-                async for _ in request.response():
-                    pass
+                return await self._converse(kind, flags, body)
         except Exception:
             # What the kernel refuses does not come this way: the socket itself is in trouble.
             self.is_broken = True
@@ -214,6 +184,20 @@ class Channel:
         finally:
             self._under_way -= 1
             self._close_if_done()
+
+    async def _converse(self, kind: int, flags: int, body: bytes) -> _Answer:
+        # pyroute2's socket and its queue of answers for each number, less its encoder, which would
+        # take most of the time, and its decoder.
+        number = next(self._numbers) & MAX_NUMBER
+        answers, answer = self._socket.msg_queue, _Answer()
+        answers.ensure_tag(number)
+        try:
+            length = HEADER.size + len(body)
+            self._socket.send(HEADER.pack(length, kind, flags, number, 0) + body)
+            while not answer.is_complete:
+                answer.take(await answers.get(number))
+        finally:
+            answers.free_tag(number)
         return answer
 
     def retire(self) -> None:
@@ -234,10 +218,7 @@ def exchange_now(sock: socket.socket, kind: int, flags: int, body: bytes, what: 
     flags |= NLM_F_REQUEST | NLM_F_ACK
     sock.send(HEADER.pack(HEADER.size + len(body), kind, flags, 1, 0) + body)
     answer = _Answer()
-    kind = 0
-    while kind != NLMSG_ERROR:
-        data = sock.recv(65536)
-        kind = HEADER.unpack_from(data)[1]
-        answer(data, 0, len(data))
+    while not answer.is_complete:
+        answer.take(sock.recv(LARGEST_BYTES))
     if answer.error:
-        raise Refused(answer.error, answer.reason or os.strerror(answer.error), what)
+        raise answer.refusal(what)

@@ -194,6 +194,10 @@ class LinkRecord:
     @property
     def lower(self) -> int:
         """The index of the link beneath this one; of a veth the other end's, in its namespace."""
+        if self._found is None:
+            # All that is asked of a link that has just been made; the rest is not looked at.
+            found = _attributes(self._body, IFINFO.size, len(self._body))
+            return next((to_number(raw) for kind, raw in found if kind == IFLA_LINK), 0)
         return self._number(IFLA_LINK)
 
     @property

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Sequence
 
 from google.protobuf.empty_pb2 import Empty
@@ -13,6 +14,7 @@ from ligato.linux.namespace.namespace_pb2 import NetNamespace
 
 from . import channel, codec, keys, link, names
 from .address import address_message
+from .channel import Refused
 from .deleting import Deleting
 from .inventory import Inventory
 from .kernel import Kernel, NamespaceGone
@@ -25,6 +27,9 @@ __all__ = ["InterfaceDescriptor"]
 
 IPV6 = 6
 LEAST_IPV6_MTU = 1280
+
+# Not a value for this kind of link, or not a kind that this kernel has.
+HOPELESS = frozenset({errno.EINVAL, errno.EOPNOTSUPP})
 
 
 class InterfaceDescriptor(Descriptor[Interface, Link]):
@@ -179,6 +184,10 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
         elif self._making.is_left_behind(within, found):
             # Its group is its only mark: a crash while it is in another would make it a stranger.
             await link.delete(within, found.index, f"interface {found.name}")
+
+    def is_retriable(self, error: Exception) -> bool:
+        """Give up on what the kernel will not take, however often it is asked."""
+        return not (isinstance(error, Refused) and error.errno in HOPELESS)
 
     async def retrieve(
         self, expected: Sequence[Retrieved], keys: Sequence[str] | None = None

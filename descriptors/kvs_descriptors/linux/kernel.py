@@ -74,15 +74,16 @@ class Kernel:
             opened = await syscalls.in_own_thread(functools.partial(self._enter, namespace))
         except FileNotFoundError:
             raise NamespaceGone(namespace) from None
-        return self.take(namespace, opened)
+        return await self.take(namespace, opened)
 
     def _enter(self, namespace: str) -> Opened:
         return self.namespaces.enter(namespace) if namespace else _enter_own()
 
-    def take(self, namespace: str, opened: Opened) -> Channel:
+    async def take(self, namespace: str, opened: Opened) -> Channel:
         """Make a channel of a socket that has been opened in the namespace, and keep it."""
         self.forget(namespace)
         made = Channel(opened, namespace)
+        await made.start()
         self._channels[namespace] = made
         return made
 

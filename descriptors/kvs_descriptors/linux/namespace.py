@@ -43,7 +43,7 @@ class NamespaceDescriptor(Descriptor[NamedNamespace, None]):
     async def create(self, key: str, value: NamedNamespace) -> None:
         """Make the namespace; one of the name that is there already will do, whoever made it."""
         make = functools.partial(self._kernel.namespaces.make, value.name)
-        self._kernel.take(value.name, await syscalls.in_own_thread(make))
+        await self._kernel.take(value.name, await syscalls.in_own_thread(make))
 
     async def delete(self, key: str, value: NamedNamespace, metadata: None) -> None:
         """Remove the namespace if it is ours; one that is gone is a success."""

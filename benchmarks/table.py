@@ -53,7 +53,10 @@ def timing_row(
 def text(rows: Iterable[Row]) -> Iterable[str]:
     """Yield the lines of the table for a terminal."""
     lines: list[Sequence[str]] = [HEADINGS, *rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
+    # A remark, which fills the first two columns only, may run on over the others.
+    measured = [line for line in lines if any(line[2:])]
+    widths = [max(len(line[column]) for line in measured) for column in range(len(HEADINGS))]
+    widths[0] = max(len(line[0]) for line in lines)
     for line in lines:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         yield "  ".join(cells).rstrip()

@@ -16,6 +16,7 @@ from .history import History
 from .inbox import Inbox
 from .ledger import Ledger
 from .model import RetryPolicy
+from .observer import Observer
 from .plan import Plan, TransactionResult
 from .planner import Change, Draft, draft
 from .refresh import Refresher
@@ -69,13 +70,14 @@ class Engine:
         self.graph = Graph()
         self.registry = Registry()
         self.ledger = Ledger(self.graph)
+        self.observer = Observer(self.ledger, self.registry)
         self.inbox = Inbox()
         self.turns = Turns()
         self.history = History(history)
         self.watchers = Watchers(self.graph)
         self.calls = Calls(clock, deadline_s)
         self.retries = Retries(clock, self.graph, self.inbox)
-        self.refresher = Refresher(self.ledger, self.registry, self.calls)
+        self.refresher = Refresher(self.observer, self.graph, self.registry, self.calls)
         self.executor = Executor(self.ledger, self.calls, clock, max_parallel, self.inbox.ended)
         self.keeper: Keeper | None = None
         self.numbers = 0

@@ -8,11 +8,10 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from .graph import Graph, Node, Spec
-from .model import Derived, Origin, RetryPolicy, ValueState
+from .model import Origin, RetryPolicy, ValueState
 from .plan import Operation
 from .planner import Draft
-from .planner.meaning import same, specify
-from .registry import Binding, Registry
+from .planner.meaning import same
 
 __all__ = ["Ledger", "Memory", "state_of"]
 
@@ -61,7 +60,7 @@ def _state_of_unwanted(node: Node) -> ValueState:
 
 
 class Ledger:
-    """Applies drafts, outcomes and observations to the graph.
+    """Applies drafts and outcomes to the graph.
 
     ``touched`` collects the keys whose status may have changed since it was last cleared.
     """
@@ -174,143 +173,16 @@ class Ledger:
         node.error = error
         if kind == "create":
             node.doubt = node.want
-        self._unsettle(node)
+        self.unsettle(node)
         graph.unsettled[key] = None
 
-    # Observations.
-
-    def observe(
-        self, key: str, binding: Binding | None, value: Any, metadata: Any, origin: Origin
-    ) -> None:
-        """Note that a value stands in the southbound; equal to what is known changes nothing."""
-        graph = self.graph
-        node = graph.node(key)
-        have = node.have
-        if have is not None and same(have.value, value):
-            if metadata is not None and not same(metadata, node.metadata):
-                graph.set_have(node, have, metadata)
-            self._observe_derived(node, have)
-            return
-        self.touched[key] = None
-        if have is None:
-            self._first_seen(node, origin)
-        want = node.want
-        if want is not None and same(want.value, value):
-            spec = want
-        else:
-            base = want.base if want is not None else (have.base if have is not None else None)
-            spec = _seen_spec(binding, key, value, base, plain=node.is_property)
-        graph.set_have(node, spec, metadata if metadata is not None else node.metadata)
-        node.doubt = None
-        node.lost = False
-        self._unsettle(node)
-        self._observe_derived(node, have)
-
-    def _first_seen(self, node: Node, origin: Origin) -> None:
-        ours = origin is Origin.NORTHBOUND or (
-            origin is Origin.UNKNOWN and (node.doubt is not None or node.lost)
-        )
-        node.origin = Origin.NORTHBOUND if ours else Origin.SOUTHBOUND
-        node.adopted = not ours and node.want is not None
-
-    def _observe_derived(self, node: Node, before: Spec | None) -> None:
-        """Have what nobody retrieves by itself come and go with its base."""
-        spec = node.have
-        if spec is None or not (spec.derived or (before is not None and before.derived)):
-            return
-        if before is not spec and before is not None:
-            kept = {derived.key for derived in spec.derived}
-            for derived in before.derived:
-                if derived.key not in kept:
-                    self._lose_follower(derived.key, node.key)
-        for derived in spec.derived:
-            if node.is_property:
-                self._observe_property(derived, node.key)
-            else:
-                self._observe_follower(derived, node.key)
-
-    def _observe_property(self, derived: Derived, base: str) -> None:
-        follower = self.graph.node(derived.key)
-        if follower.want is not None or not (follower.have is None or follower.is_property):
-            return
-        if follower.have is None or not same(follower.have.value, derived.value):
-            follower.origin = Origin.SOUTHBOUND
-            self.touched[derived.key] = None
-            self.graph.set_have(follower, Spec(None, derived.value, base), None)
-            self._unsettle(follower)
-
-    def _observe_follower(self, derived: Derived, base: str) -> None:
-        """Conclude from its base that a derived value stands, where nothing else can tell."""
-        node = self.graph.nodes.get(derived.key)
-        if node is None or node.late or node.want is None or node.want.base != base:
-            return
-        want, binding = node.want, node.want.binding
-        if binding is not None and binding.retrieve is not None:
-            return
-        if node.have is not None and same(node.have.value, derived.value):
-            return
-        if node.have is None and node.doubt is None and not node.lost and want.binding is not None:
-            return
-        spec = want
-        if not same(want.value, derived.value):
-            spec = _seen_spec(binding, derived.key, derived.value, base, plain=False)
-        self.touched[derived.key] = None
-        self.graph.set_have(node, spec, node.metadata)
-        node.doubt, node.lost = None, False
-        self._unsettle(node)
-
-    def _lose_follower(self, key: str, base: str) -> None:
-        """Drop a fact, or a property's derived value, whose base has gone."""
-        node = self.graph.nodes.get(key)
-        if node is None or node.have is None or node.have.base != base:
-            return
-        binding = node.have.binding
-        if node.is_property or binding is None or binding.retrieve is None:
-            self._set_lost(node)
-
-    def lose(self, key: str) -> None:
-        """Note that a value stands no longer, though no operation took it away."""
-        node = self.graph.nodes.get(key)
-        if node is None or (node.have is None and node.doubt is None):
-            return
-        have = node.have
-        node.doubt = None
-        if have is None:
-            self.touched[key] = None
-            self.graph.revision += 1
-            return
-        self._set_lost(node)
-        for derived in have.derived:
-            follower = self.graph.nodes.get(derived.key)
-            if follower is not None and (follower.is_property or _is_fact(follower.have)):
-                self._lose_follower(derived.key, key)
-
-    def _set_lost(self, node: Node) -> None:
-        node.lost = node.want is not None
-        node.adopted = False
-        node.origin = Origin.NORTHBOUND
-        self.touched[node.key] = None
-        self.graph.set_have(node, None, None)
-        self._unsettle(node)
-
-    def _unsettle(self, node: Node) -> None:
+    def unsettle(self, node: Node) -> None:
         """Have the next planning look at a key that moved by itself, and at who needs it."""
         unsettled, key = self.graph.unsettled, node.key
         if node.want is not None:
             unsettled[key] = None
         unsettled.update(dict.fromkeys(self.graph.dependents(key)))
         unsettled.update(dict.fromkeys(self.graph.watching.of(key)))
-
-    def rebind(self, node: Node, registry: Registry) -> None:
-        """Have the descriptor that has come serve what stands without one."""
-        have = node.have
-        if have is None:
-            return
-        binding = registry.find(node.key)
-        spec = _seen_spec(binding, node.key, have.value, have.base, plain=node.is_property)
-        self.touched[node.key] = None
-        self.graph.set_have(node, spec, node.metadata)
-        self.graph.unsettled[node.key] = None
 
     # Closing the books of one transaction.
 
@@ -372,20 +244,3 @@ class Ledger:
         if node.have is None and node.doubt is None:
             node.blocked, node.error, node.retry_at = False, None, None
             self.touched[key] = None
-
-
-def _seen_spec(
-    binding: Binding | None, key: str, value: Any, base: str | None, *, plain: bool
-) -> Spec:
-    """Return the meaning of a value as found; an unreadable one means nothing but itself."""
-    try:
-        spec = specify(binding, key, value, base, seen=True)
-    except Exception:  # noqa: BLE001 - what stands may be invalid by our own rules
-        return Spec(binding, value, base, () if base is None else (base,))
-    if plain:
-        return Spec(binding, value, base, (), (), spec.derived, ())
-    return spec
-
-
-def _is_fact(spec: Spec | None) -> bool:
-    return spec is not None and spec.is_fact

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from .calls import Calls
 from .errors import OperationError, PartialRetrieve
 from .graph import Graph, Node
-from .ledger import Ledger
 from .model import Origin, Retrieved
+from .observer import Observer
 from .registry import Binding, Registry
 
 __all__ = ["Found", "Refresher"]
@@ -35,9 +35,9 @@ class Found:
 class Refresher:
     """Retrieves through the descriptors, in the order they ask for."""
 
-    def __init__(self, ledger: Ledger, registry: Registry, calls: Calls) -> None:
-        self._ledger = ledger
-        self._graph: Graph = ledger.graph
+    def __init__(self, observer: Observer, graph: Graph, registry: Registry, calls: Calls) -> None:
+        self._observer = observer
+        self._graph = graph
         self._registry = registry
         self._calls = calls
 
@@ -51,10 +51,13 @@ class Refresher:
 
         ``wanted`` are values about to be wanted, for descriptors to correlate with.
         """
-        founds = await self.retrieve(prefix, wanted, only)
         known = self._standing_by_binding(prefix)
-        for found in founds:
+
+        def note(found: Found) -> None:
             self._note(found, known.get(found.binding.name, ()))
+
+        # Noted at once, so that those retrieved after find the metadata.
+        founds = await self.retrieve(prefix, wanted, only, note)
         return {found.binding.name: found.error for found in founds if found.error is not None}
 
     async def refresh_keys(self, keys: Iterable[str]) -> None:
@@ -76,6 +79,7 @@ class Refresher:
         prefix: str = "",
         wanted: Mapping[str, Any] | None = None,
         only: Collection[str] | None = None,
+        on_found: Callable[[Found], None] | None = None,
     ) -> list[Found]:
         """Return what the southbound holds below a prefix, without noting it."""
         expected = self._expected_by_binding(wanted or {})
@@ -98,9 +102,10 @@ class Refresher:
             asked = (self._ask(b, expected.get(b.name, []), None) for b in batch)
             for found in await asyncio.gather(*asked):
                 done[found.binding.name] = found
-        if prefix:
-            for found in done.values():
-                found.values = {k: v for k, v in found.values.items() if k.startswith(prefix)}
+                if prefix:
+                    found.values = {k: v for k, v in found.values.items() if k.startswith(prefix)}
+                if on_found is not None:
+                    on_found(found)
         return [done[b.name] for b in bindings]
 
     def _after(self, binding: Binding) -> set[str]:
@@ -190,11 +195,11 @@ class Refresher:
         return standing
 
     def _note(self, found: Found, known: Collection[str]) -> None:
-        ledger, nodes = self._ledger, self._graph.nodes
+        observer, nodes = self._observer, self._graph.nodes
         for key, item in found.values.items():
             node = nodes.get(key)
             if node is None or not node.late:
-                ledger.observe(key, found.binding, item.value, item.metadata, item.origin)
+                observer.observe(key, found.binding, item.value, item.metadata, item.origin)
         for key in known:
             is_unknown = key.startswith(found.unknown or _NOWHERE)
             if key not in found.values and not is_unknown and not nodes[key].late:
@@ -204,12 +209,12 @@ class Refresher:
         """Note a loss, also of what lives and dies with it and cannot be retrieved itself."""
         node = self._graph.nodes[key]
         have = node.have
-        self._ledger.lose(key)
+        self._observer.lose(key)
         for derived in have.derived if have is not None else ():
             follower = self._graph.nodes.get(derived.key)
             binding = _binding_of(follower)
             if binding is not None and binding.retrieve is None:
-                self._ledger.lose(derived.key)
+                self._observer.lose(derived.key)
 
 
 _NOWHERE = ("\0",)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from .causes import Causes
 from .errors import describe
 from .graph import Graph, Node, Spec
 from .ledger import state_of
@@ -22,8 +23,7 @@ class Statuses:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._obstacles: dict[str, str | None] = {}
-        self._roots: dict[str, tuple[str, bool]] = {}
+        self._causes = Causes(self._waits_for)
 
     def status(self, key: str) -> ValueStatus:
         """Return the status of one key; of an unknown one too."""
@@ -74,7 +74,7 @@ class Statuses:
                     found.append(_missing_any(dependency))
             elif dependency.key != node.key and not self._stands(dependency.key):
                 found.append(self._missing(dependency.label or dependency.key, dependency.key))
-        return tuple(found)
+        return (*found, *self._claimed(node.key, want))
 
     @staticmethod
     def _dependencies(key: str, want: Spec) -> tuple[Depends | DependsOnAny, ...]:
@@ -99,43 +99,30 @@ class Statuses:
         )
 
     def _missing(self, label: str, key: str) -> Unmet:
-        root, in_ring = self._root(key)
-        path = [key]
-        while path[-1] != root and len(path) < _PATH:
-            following = self._obstacle(path[-1])
-            if following is None or following in path:
-                break
-            path.append(following)
-        path[-1] = path[-1] if len(path) < _PATH else root
+        root, in_ring = self._causes.root(key)
+        path = self._causes.path(key, _PATH)
         cause = f"{root} waits in a ring that nothing closes" if in_ring else self._cause(root)
-        return Unmet(label=label, key=key, state=self.state(key), path=tuple(path), cause=cause)
+        return Unmet(label=label, key=key, state=self.state(key), path=path, cause=cause)
 
-    def _root(self, key: str) -> tuple[str, bool]:
-        """Return the last of the keys that wait for each other, and whether that is a ring."""
-        path: dict[str, None] = {}
-        at, found = key, self._roots.get(key)
-        while found is None:
-            path[at] = None
-            following = self._obstacle(at)
-            if following is None:
-                found = (at, False)
-            elif following in path:
-                found = (following, True)
-            else:
-                at, found = following, self._roots.get(following)
-        self._roots.update(dict.fromkeys(path, found))
-        return found
-
-    def _obstacle(self, key: str) -> str | None:
-        """Return the first need that keeps a pending key from standing."""
-        if key in self._obstacles:
-            return self._obstacles[key]
+    def _waits_for(self, key: str) -> tuple[str, ...]:
+        """Return the needs that keep a pending key from standing."""
         node = self._graph.nodes.get(key)
-        found = None
         want = None if node is None else node.want
-        if want is not None and self.state(key) is ValueState.PENDING:
-            found = next((need for need in want.needs if not self._stands(need)), None)
-        self._obstacles[key] = found
+        if want is None or self.state(key) is not ValueState.PENDING:
+            return ()
+        return tuple(need for need in want.needs if not self._stands(need))
+
+    def _claimed(self, key: str, want: Spec) -> list[Unmet]:
+        """Return the claims that others still hold."""
+        found = []
+        for claim in want.claims:
+            holder = self._graph.holders.get(claim)
+            if holder is not None and holder != key:
+                cause = f"{holder} still holds {claim}"
+                state = self.state(holder)
+                found.append(
+                    Unmet(label=claim, key=holder, state=state, path=(holder,), cause=cause)
+                )
         return found
 
     def _cause(self, key: str) -> str:

@@ -6,18 +6,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Coroutine, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from .engine import Engine, Work
-from .errors import OperationError, SchedulerClosed
-from .inbox import Mail
-from .model import Origin
+from .errors import SchedulerClosed
 from .plan import TransactionResult
 from .planner import Change
 from .processing import Processing
 from .registry import Binding
+from .reports import Port, Reports
 
 if TYPE_CHECKING:
     from .journal import Journal, Records
@@ -73,7 +71,7 @@ class Supervisor:
         self.is_running = True
         for binding in self._engine.registry:
             self._follow(binding)
-        self._spawn(self._serve(), "kvscheduler inbox")
+        self._spawn(Reports(self._engine).serve(), "kvscheduler inbox")
         if self._engine.keeper is not None and self._recover and self._engine.graph.nodes:
             change = Change(unblock=None, purge=True, lenient=True)
             text = "recovery from the journal"
@@ -177,7 +175,7 @@ class Supervisor:
 
     def _attach(self, binding: Binding) -> None:
         try:
-            binding.descriptor.attach(_Southbound(self._engine, binding))
+            binding.descriptor.attach(Port(self._engine, binding))
         except (Exception, asyncio.CancelledError):
             logger.exception("descriptor %s: attach failed", binding.name)
 
@@ -262,133 +260,6 @@ class Supervisor:
         if not self.is_running:
             what = "has been closed" if self.is_closed else "is not running: start it first"
             raise SchedulerClosed(f"the scheduler {what}")
-
-    # What descriptors report.
-
-    async def _serve(self) -> None:
-        inbox, turns = self._engine.inbox, self._engine.turns
-        while True:
-            await inbox.wait()
-            await turns.take()
-            mail = inbox.empty()
-            try:
-                await self._deliver(mail)
-            except Exception:
-                logger.exception("a report from the southbound could not be worked in")
-            finally:
-                turns.release()
-                for reader in mail.readers:
-                    if not reader.done():
-                        reader.set_result(None)
-
-    async def _deliver(self, mail: Mail) -> None:
-        engine = self._engine
-        if mail.ended:
-            await self._note_ended(mail)
-        for key, (value, metadata) in mail.changes.items():
-            self._note_change(key, value, metadata)
-        for key, error in mail.broken.items():
-            self._note_broken(key, error)
-        if mail.added:
-            await self._take_up(mail.added)
-        due = tuple(key for key in mail.retries if engine.retries.is_due(key))
-        if due or engine.graph.unsettled or mail.added:
-            kind = "registration" if mail.added else "retry" if due else "notification"
-            change = Change(unblock=due, rebind=bool(mail.added), lenient=True)
-            await self._do(Work(kind=kind, change=change))
-        elif engine.ledger.touched:
-            changed = engine.ledger.publish(engine.clock.now())
-            engine.watchers.publish(changed)
-        for prefix in mail.resyncs:
-            change = Change(unblock=None, purge=True, lenient=True)
-            text = f"resync asked for by the southbound {prefix}".rstrip()
-            await self._do(Work(kind="resync", change=change, description=text, refresh=prefix))
-
-    async def _do(self, work: Work) -> None:
-        processing = Processing(self._engine, work)
-        if processing.start() is None:
-            await processing.go_on()
-
-    async def _note_ended(self, mail: Mail) -> None:
-        """Find out what calls did that had outlived their deadline, now that they are over."""
-        nodes = self._engine.graph.nodes
-        ended = [key for key in mail.ended if key in nodes]
-        for key in ended:
-            nodes[key].late = False
-        await self._engine.refresher.refresh_keys(ended)
-        for key in ended:
-            self._engine.ledger.dismiss(key)
-            mail.retries[key] = None
-            self._engine.graph.unsettled[key] = None
-
-    def _note_change(self, key: str, value: Any, metadata: Any) -> None:
-        engine = self._engine
-        node = engine.graph.nodes.get(key)
-        if node is not None and node.late:
-            return
-        if value is None:
-            engine.ledger.lose(key)
-            return
-        try:
-            binding = engine.registry.find(key)
-        except Exception as error:  # noqa: BLE001 - a selector may raise anything
-            logger.warning("a report about %s is dropped: %s", key, error)
-            return
-        engine.ledger.observe(key, binding, value, metadata, Origin.SOUTHBOUND)
-
-    def _note_broken(self, key: str, error: Exception) -> None:
-        engine = self._engine
-        node = engine.graph.nodes.get(key)
-        if node is None or node.have is None:
-            return
-        engine.ledger.failed(key, "", error)
-        node.broken = not node.adopted and node.want is not None
-        engine.retries.schedule(key, OperationError(key, "hold", error))
-
-    async def _take_up(self, bindings: list[Binding]) -> None:
-        """Turn facts that a new descriptor serves into values to be made, and read its own."""
-        engine = self._engine
-        for key, node in tuple(engine.graph.nodes.items()):
-            have = node.have
-            if have is None or have.binding is not None or not _serves(engine, key):
-                continue
-            if have.base is None:
-                engine.ledger.rebind(node, engine.registry)
-            elif node.want is not None:
-                engine.ledger.lose(key)
-        await engine.refresher.refresh("", only=frozenset(b.name for b in bindings))
-
-
-class _Southbound:
-    """What a descriptor is handed."""
-
-    def __init__(self, engine: Engine, binding: Binding) -> None:
-        self._engine = engine
-        self._name = binding.name
-
-    def notify(
-        self, changes: Mapping[str, Any], metadata: Mapping[str, Any] | None = None
-    ) -> None:
-        self._engine.inbox.notify(changes, metadata or {})
-
-    def failed(self, key: str, error: Exception) -> None:
-        self._engine.inbox.failed(key, error)
-
-    def request_resync(self, prefix: str = "") -> None:
-        self._engine.inbox.request_resync(prefix)
-
-    def metadata(self, descriptor: str) -> Mapping[str, Any]:
-        return MappingProxyType(self._engine.registry.bindings[descriptor].metadata)
-
-    def __repr__(self) -> str:
-        return f"<Southbound of {self._name}>"
-
-
-def _serves(engine: Engine, key: str) -> bool:
-    try:
-        return engine.registry.find(key) is not None
-    except Exception:  # noqa: BLE001 - planning reports it, with the key
-        return True
 
 
 async def _settle(

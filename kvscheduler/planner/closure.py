@@ -12,20 +12,8 @@ from ..graph import Node, Spec
 from ..keyindex import PrefixIndex
 from .grounding import Grounding
 from .outlook import Outlook
-from .wants import Wants
 
-__all__ = ["Closure", "close"]
-
-
-def close(
-    wants: Wants, seeds: tuple[str, ...], held: dict[str, str], denied: dict[str, str]
-) -> Closure:
-    """Return what will stand once the change is through; adds to what is held and denied."""
-    while True:
-        closure = Closure(Outlook(wants, held, denied), seeds)
-        closure.run()
-        if not closure.find_conflicts():
-            return closure
+__all__ = ["Closure"]
 
 
 class Closure:
@@ -60,6 +48,7 @@ class Closure:
         if self.staying or self.outlook.removed:
             self._prune()
             self._ground()
+        self._doubt()
 
     def _sort_in(self) -> list[str]:
         """Tell what stays, goes or is handed back; return what may be made."""
@@ -146,7 +135,7 @@ class Closure:
             if spec is None:
                 continue
             missing = [n for n in spec.needs if n not in added and not stands(n)]
-            if missing or (spec.anyof and not self._is_met(key, spec)):
+            if missing or (spec.anyof and not self.is_met(key, spec)):
                 self._wait(key, spec, missing)
             else:
                 self.outlook.add(key, spec)
@@ -161,7 +150,8 @@ class Closure:
         for group in spec.anyof:
             self._watching.add(group.prefixes, key)
 
-    def _is_met(self, key: str, spec: Spec) -> bool:
+    def is_met(self, key: str, spec: Spec) -> bool:
+        """Tell whether all any-of dependencies of a value will be met."""
         return all(self.outlook.is_met(group, key) for group in spec.anyof)
 
     def _wake(self, key: str, stack: list[str]) -> None:
@@ -259,7 +249,7 @@ class Closure:
             spec = self._bound_final(watcher)
             if spec is None:
                 continue
-            if self._is_met(watcher, spec):
+            if self.is_met(watcher, spec):
                 self.suspects[watcher] = None
             else:
                 self._fall(watcher)
@@ -313,64 +303,14 @@ class Closure:
             self._fall(key)
         self._cascade()
 
-    # Conflicts: what must not be touched holds up what it needs and what it claims.
-
-    def find_conflicts(self) -> bool:
-        """Note newly held and denied keys; tell whether there were any."""
-        before = len(self.outlook.held) + len(self.outlook.denied)
-        for key in self.outlook.removed:
-            self._hold_needed(key)
-        if self.graph.holders:
-            for key, spec in (*self.outlook.added.items(), *self.staying.items()):
-                if spec.claims and key not in self.outlook.removed:
-                    self._deny_claimed(key, spec)
-        return len(self.outlook.held) + len(self.outlook.denied) > before
-
-    def _hold_needed(self, key: str) -> None:
-        for dependent in self.graph.dependents(key):
-            node = self.nodes[dependent]
-            if node.have is None or dependent in self.outlook.removed:
-                continue
-            if (
-                key in node.have.needs
-                and self.outlook.is_stuck(node)
-                and not self.outlook.is_exempt(node)
-            ):
-                self.hold(key, f"{dependent} still stands and needs it")
-        for watcher in self.graph.watching.of(key):
-            node = self.nodes[watcher]
-            if node.have is None or watcher in self.outlook.removed:
-                continue
-            if self.outlook.is_stuck(node) and not self._is_met(watcher, node.have):
-                self.hold(key, f"{watcher} still stands and needs it")
-
-    def hold(self, key: str, why: str) -> None:
-        """Keep what stands under a key, and what that needs."""
-        stack = [(key, why)]
-        while stack:
-            key, why = stack.pop()
+    def _doubt(self) -> None:
+        """Take away what may be there after a failure and can no longer stand."""
+        for key in self.seeds:
             node = self.nodes.get(key)
-            if node is None or node.have is None or key in self.outlook.held:
+            if node is None or node.doubt is None or node.have is not None:
                 continue
-            self.outlook.held[key] = why
-            reason = f"{key} still stands and needs it"
-            stack.extend(
-                (need, reason) for need in node.have.needs if need in self.outlook.removed
-            )
-
-    def _deny_claimed(self, key: str, spec: Spec) -> None:
-        for claim in spec.claims:
-            holder = self.graph.holders.get(claim)
-            if holder is None or holder == key:
-                continue
-            stays = self.outlook.final(holder)
-            if stays is None or claim not in stays.claims:
-                continue
-            why = f"{holder} still holds {claim}"
-            if key in self.staying:
-                self.outlook.held.setdefault(key, why)
-            else:
-                self.outlook.denied.setdefault(key, why)
+            if key not in self.outlook.added and not self.outlook.is_frozen(node):
+                self.outlook.removed[key] = None
 
 
 def _closed(region: dict[str, Spec], outlook: Outlook) -> list[str]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from ..causes import Causes
 from ..errors import describe
 from .outlook import Outlook
 
@@ -14,59 +15,45 @@ class Explanation:
 
     def __init__(self, outlook: Outlook) -> None:
         self._outlook = outlook
-        self._roots: dict[str, tuple[str, str]] = {}
+        self._causes = Causes(lambda key: self._obstacle(key)[0])
 
     def why(self, key: str) -> str:
         """Return what a key waits for, and where that is not the root cause, the root cause."""
-        need, text = self._obstacle(key)
-        if need is None:
+        needs, text = self._obstacle(key)
+        if not needs:
             return text
-        root, text = self._root(need)
-        return f"needs {need}, which " + (
-            text if root == need else f"waits for {root}, which {text}"
-        )
+        root, in_ring = self._causes.root(key)
+        path = self._causes.path(key, 3)
+        need = path[1] if len(path) > 1 else needs[0]
+        text = "is in a ring that cannot be closed" if in_ring else self._obstacle(root)[1]
+        via = "" if root in (need, key) else f"waits for {root}, which "
+        return f"needs {need}, which {via}{text}"
 
-    def _root(self, key: str) -> tuple[str, str]:
-        """Return the last of the keys that wait for each other, and what keeps that one."""
-        path: dict[str, None] = {}
-        at, found = key, self._roots.get(key)
-        while found is None:
-            path[at] = None
-            need, text = self._obstacle(at)
-            if need is None:
-                found = (at, text)
-            elif need in path:
-                found = (need, "is in a ring that cannot be closed")
-            else:
-                at, found = need, self._roots.get(need)
-        self._roots.update(dict.fromkeys(path, found))
-        return found
-
-    def _obstacle(self, key: str) -> tuple[str | None, str]:
-        """Return the need that keeps a key from standing, or else what does."""
+    def _obstacle(self, key: str) -> tuple[tuple[str, ...], str]:
+        """Return the needs that keep a key from standing, or else what does."""
         outlook = self._outlook
         why = outlook.held.get(key) or outlook.denied.get(key)
         if why is not None:
-            return None, f"waits: {why}"
+            return (), f"waits: {why}"
         node = outlook.nodes.get(key)
         rejected = outlook.wants.rejected.get(key)
         if rejected is not None:
-            return None, f"is invalid: {describe(rejected[2])}"
+            return (), f"is invalid: {describe(rejected[2])}"
         want = outlook.wants.spec(key)
         if want is None:
-            return None, self._unwanted(key)
+            return (), self._unwanted(key)
         if not want.is_creatable:
-            return None, "has no descriptor that could make it"
+            return (), "has no descriptor that could make it"
         if node is not None and outlook.is_frozen(node):
-            return None, f"failed: {describe(node.error)}" if node.error else "failed"
-        for need in want.needs:
-            if not outlook.stands(need):
-                return need, ""
+            return (), f"failed: {describe(node.error)}" if node.error else "failed"
+        missing = tuple(need for need in want.needs if not outlook.stands(need))
+        if missing:
+            return missing, ""
         for group in want.anyof:
             if not outlook.is_met(group, key):
                 label = group.label or "any of " + ", ".join(group.prefixes)
-                return None, f"needs {label}, of which there is none"
-        return None, "needs what it holds up itself"
+                return (), f"needs {label}, of which there is none"
+        return (), "needs what it holds up itself"
 
     def _unwanted(self, key: str) -> str:
         node = self._outlook.nodes.get(key)

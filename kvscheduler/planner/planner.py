@@ -12,7 +12,8 @@ from ..registry import Registry
 from .arrange import arrange
 from .change import Change, Draft
 from .choices import choices_for
-from .closure import Closure, close
+from .closure import Closure
+from .conflicts import Conflicts, close
 from .explain import Explanation
 from .steps import Steps
 from .wants import Wants, resolve
@@ -42,7 +43,7 @@ def draft(graph: Graph, registry: Registry, change: Change) -> Draft:
         if not fresh:
             break
         for key, why in fresh.items():
-            closure.hold(key, why)
+            Conflicts(closure).hold(key, why)
         refused.update(steps.refused)
         refused.update(_adopted_recreates(steps))
     return Draft(

@@ -23,7 +23,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine
 
 @pytest.fixture
 def host_namespaces() -> Iterator[None]:
-    """Check that a test leaves the host's own named namespaces as they are."""
+    """Check that the demo leaves none of its namespaces on the host, where others may run too."""
     before = _host_namespaces()
 
     yield
@@ -32,4 +32,4 @@ def host_namespaces() -> Iterator[None]:
 
 
 def _host_namespaces() -> list[str]:
-    return sorted(path.name for path in Path("/run").glob("netns/*"))
+    return sorted(path.name for path in Path("/run").glob("netns/kvs-demo-*"))

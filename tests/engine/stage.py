@@ -7,8 +7,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from kvscheduler import Depends, DependsOnAny, Derived, Descriptor, Plan, Retrieved, Scheduler
-from kvscheduler import Southbound, TransactionResult, ValueState
+from kvscheduler import (
+    Depends,
+    DependsOnAny,
+    Derived,
+    Descriptor,
+    Plan,
+    Retrieved,
+    Scheduler,
+    Southbound,
+    TransactionResult,
+    ValueState,
+)
 from kvscheduler.testing import VirtualClock
 
 __all__ = ["Keyed", "Later", "Plain", "Stage", "act"]

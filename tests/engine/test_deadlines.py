@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kvscheduler import Retrieved, RetryPolicy, ValueState
+from kvscheduler import Depends, Retrieved, RetryPolicy, ValueState
 from tests.engine.stage import Plain, Stage, act
 
 RETRY = RetryPolicy(first_delay=1.0, max_delay=4.0)
@@ -253,8 +253,6 @@ def test_a_retrieve_that_hangs_leaves_what_is_known_as_it_was() -> None:
 def test_what_depends_on_a_value_whose_call_is_late_waits() -> None:
     class Chained(Deaf):
         def dependencies(self, key: str, value: Any) -> Any:
-            from kvscheduler import Depends
-
             return [Depends("a/1")] if key != "a/1" else []
 
     one = Chained()
@@ -274,8 +272,6 @@ def test_what_depends_on_a_value_whose_call_is_late_waits() -> None:
 def test_the_delete_of_what_a_late_call_may_need_waits_for_that_call() -> None:
     class Chained(Deaf):
         def dependencies(self, key: str, value: Any) -> Any:
-            from kvscheduler import Depends
-
             return [Depends("a/1")] if key == "a/2" else []
 
     one = Chained()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,8 +15,8 @@ from kvscheduler import (
     DependsOnAny,
     Derived,
     Descriptor,
-    InvalidValue,
     PartialRetrieve,
+    PlanStale,
     Retrieved,
     RetryPolicy,
     ValueState,
@@ -133,8 +134,10 @@ async def live(stage: Stage, one: Plain, two: Plain) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:coroutine")
-@pytest.mark.parametrize("base", [Plain, Later])
-@pytest.mark.parametrize("method", PURE + SOUTHBOUND)
+@pytest.mark.parametrize(
+    ("base", "method"),
+    [(Plain, method) for method in PURE + SOUTHBOUND] + [(Later, "update"), (Later, "label")],
+)
 @pytest.mark.parametrize("name", NONSENSE)
 def test_a_broken_method_costs_its_own_values_only(
     base: type[Plain], method: str, name: str
@@ -173,7 +176,7 @@ def test_a_retrieve_full_of_nonsense_is_not_logged_item_by_item(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     one = Plain()
-    one.retrieve = lambda expected, keys=None: [None] * 1000  # type: ignore[method-assign]
+    one.retrieve = returning([None] * 1000)  # type: ignore[method-assign]
 
     async def story(stage: Stage) -> None:
         await stage.scheduler.resync()
@@ -230,14 +233,8 @@ def test_values_and_metadata_that_cannot_be_compared_live_and_die_as_others(
         await stage.scheduler.notify("a/1", make())
         plan = stage.plan({"a/1": make()})
         transaction = stage.transaction({"a/1": make()})
-        try:
+        with contextlib.suppress(PlanStale):
             await transaction.commit(expect=plan)
-        except Boom:
-            pytest.fail("the comparison of plans must bear values that cannot be compared")
-        except (ValueError, InvalidValue):
-            pytest.fail("the comparison of plans must bear values that cannot be compared")
-        except Exception as error:  # noqa: BLE001 - PlanStale is fine
-            assert type(error).__name__ == "PlanStale"
         await stage.commit({"a/1": None})
         assert one.held == {}
 

@@ -296,3 +296,17 @@ def test_a_retried_delete_follows_the_policy_the_value_was_set_with() -> None:
         assert stage.state("a/1") in {ValueState.REMOVED, ValueState.NONEXISTENT}
 
     act(story, one)
+
+
+def test_a_failed_value_is_left_alone_though_its_old_support_has_gone() -> None:
+    one, two = Failing("a"), Failing("b")
+
+    async def story(stage: Stage) -> None:
+        one.stage = two.stage = stage
+        await stage.commit({"b/1": {}, "a/1": {"any_of": ["b/"]}, "b/2": {"any_of": ["a/1"]}})
+        one.broken = {("update", "a/1")}
+        await stage.commit({"a/1": {}, "a/2": {"any_of": ["a/1"]}, "b/1": None})
+        assert [tried for _, tried in one.tried if "a/1" in tried] == ["create a/1", "update a/1"]
+        assert stage.state("a/1") is ValueState.FAILED
+
+    act(story, one, two)

@@ -184,9 +184,7 @@ def test_what_was_done_is_undone_in_the_opposite_order() -> None:
         change: dict[str, Any] = {"a/1": {}, "a/2": {"n": 1}, "a/3": {}, "a/5": None}
         change |= {"a/4": {"shape": 2}, "a/9": {"fails": True}}
         result = await stage.commit(change, revert=True)
-        done = [
-            (op.operation.kind, op.operation.key) for op in result.operations if not op.revert
-        ]
+        done = [(op.operation.kind, op.operation.key) for op in result.operations if not op.revert]
         undone = [(op.operation.kind, op.operation.key) for op in result.operations if op.revert]
         opposite = {"create": "delete", "delete": "create", "update": "update"}
         assert done[-1] == ("create", "a/9")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from kvscheduler import Depends, DependsOnAny, ValueState, ValueStatus
+from kvscheduler import Depends, DependsOnAny, Retrieved, ValueState, ValueStatus
 from tests.engine.stage import Keyed, Plain, Stage, act
 
 
@@ -137,7 +137,7 @@ def test_a_failure_and_what_ends_it_are_shown() -> None:
 
 def test_refresh_shows_what_it_found() -> None:
     class Reading(Keyed):
-        def retrieve(self, expected: object, keys: object = None) -> object:
+        def retrieve(self, expected: object, keys: object = None) -> list[Retrieved]:
             return self.found()
 
     one = Reading()

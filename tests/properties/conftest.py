@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How hard hypothesis tries: HYPOTHESIS_PROFILE=dev (quick, repeatable), ci, search,
-or raw (nothing is reduced, for a first look).
+"""How hard hypothesis tries: HYPOTHESIS_PROFILE is dev (the default), ci, search or raw.
+
+dev and ci repeat the same examples; search draws new ones; raw does too and reduces nothing,
+for a first look. HYPOTHESIS_EXAMPLES overrides how many of them.
 """
 
 from __future__ import annotations
@@ -9,27 +11,18 @@ import os
 
 from hypothesis import HealthCheck, Phase, settings
 
+_EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "0"))
 _CHECKS = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+_COMMON = settings(deadline=None, suppress_health_check=_CHECKS, report_multiple_bugs=False)
 
-settings.register_profile(
-    "dev", deadline=None, max_examples=60, derandomize=True, suppress_health_check=_CHECKS
-)
-settings.register_profile(
-    "ci", deadline=None, max_examples=300, derandomize=True, suppress_health_check=_CHECKS
-)
-settings.register_profile(
-    "search",
-    deadline=None,
-    max_examples=2000,
-    suppress_health_check=_CHECKS,
-)
+settings.register_profile("dev", _COMMON, max_examples=_EXAMPLES or 40, derandomize=True)
+settings.register_profile("ci", _COMMON, max_examples=_EXAMPLES or 300, derandomize=True)
+settings.register_profile("search", _COMMON, max_examples=_EXAMPLES or 2000)
 settings.register_profile(
     "raw",
-    deadline=None,
-    max_examples=1000,
-    suppress_health_check=_CHECKS,
-    phases=[Phase.explicit, Phase.generate],
-    report_multiple_bugs=False,
+    _COMMON,
+    max_examples=_EXAMPLES or 500,
     database=None,
+    phases=[Phase.explicit, Phase.generate],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))

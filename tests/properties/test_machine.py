@@ -102,7 +102,7 @@ class Engine(RuleBasedStateMachine):
     def revert(self, data: st.DataObject, when: When) -> None:
         change = data.draw(changes(self.on))
         before, oracle = states(self.of), self.of.oracle
-        if self.of.plan(change) is None or self.ahead_is_invalid(change):
+        if self.of.plan(change) is None or self.sets_invalid(change):
             return
         doomed = self.doom(data, change, when, 1)
         due = doomed != "" and must_revert(self.of, change, doomed)
@@ -115,9 +115,14 @@ class Engine(RuleBasedStateMachine):
         else:
             self.broken = bool(doomed)
 
-    def ahead_is_invalid(self, change: Changes) -> bool:
+    def sets_invalid(self, change: Changes) -> bool:
+        """Tell whether the change sets, or derives, an invalid value: refused first."""
         ahead = self.of.ahead(change)
-        return ahead is not None and bool(ahead.invalid() - self.of.oracle.invalid())
+        assert ahead is not None
+        set_now = set(change)
+        for value in change.values():
+            set_now |= {name for name, _ in value.derives} if value is not None else set()
+        return bool(ahead.invalid() & set_now)
 
     def doom(self, data: st.DataObject, change: Changes, when: When, times: int) -> str:
         """Have one operation of the change fail; return its key."""

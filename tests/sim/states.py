@@ -20,7 +20,8 @@ def check_states(world: World) -> None:
         if key in oracle.invalid():
             assert state is ValueState.INVALID, key
         elif key not in stand:
-            assert state is ValueState.PENDING, key
+            # What was lost, and cannot come back yet, may be called either.
+            assert state in {ValueState.PENDING, ValueState.MISSING}, key
         elif not unit.is_fact and key not in world.properties():
             assert state is ValueState.CONFIGURED, key
     for key in oracle.unimplemented():

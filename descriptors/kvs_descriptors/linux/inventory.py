@@ -95,7 +95,7 @@ class Inventory:
         """Return what there is of an expected interface; None where there is nothing.
 
         What bears its mark is it, wherever it is and whatever its name. What has its name and is
-        of its kind, unmarked, may be: the engine knows better.
+        of its kind, unmarked, is another's: what a crash leaves of ours is in our group.
         """
         marked = self._marked.get(wanted.name)
         if marked is not None:
@@ -104,7 +104,7 @@ class Inventory:
         found = self._named.get((place, link.host_name(wanted)))
         if found is None or self._is_other(wanted, found):
             return None
-        return self._retrieved(key, wanted, place, found, origin=Origin.UNKNOWN)
+        return self._retrieved(key, wanted, place, found, origin=Origin.SOUTHBOUND)
 
     def _is_other(self, wanted: Interface, found: codec.LinkRecord) -> bool:
         kind = self._kinds.get(wanted.type)

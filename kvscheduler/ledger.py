@@ -43,7 +43,8 @@ def state_of(graph: Graph, node: Node) -> ValueState:
     if not node.want.is_creatable and not node.adopted:
         return ValueState.UNIMPLEMENTED
     if node.have is None:
-        return ValueState.MISSING if node.lost else ValueState.PENDING
+        is_missing = node.lost and node.key in graph.unsettled  # no plan has looked at it yet
+        return ValueState.MISSING if is_missing else ValueState.PENDING
     if node.have is node.want or (node.key in graph.unsettled and node.key not in graph.held):
         return ValueState.CONFIGURED
     return ValueState.PENDING

@@ -50,7 +50,9 @@ def _attempt(
     steps.build(extra)
     network = wire(steps, with_rings=grouped or steps.is_joined())
     why = "its support disappears in between"
-    cut_off = {choice.owner: why for choice in network.choices if not choice.edges}
+    lost = (choice.owner for choice in network.choices if not choice.edges)
+    cut_off = {key: why for key in lost if steps.is_recreatable(key)}
+    network.choices = [choice for choice in network.choices if choice.edges]
     if cut_off:
         return network, Order(()), cut_off
     return network, find_order(network), cut_off
@@ -106,6 +108,6 @@ def _recreatable(steps: Steps, network: Network, ring: set[int]) -> set[str]:
     for choice in network.choices:
         if any(first in ring and then in ring for first, then in choice.edges):
             keys.add(choice.owner)
-    keys = {key for key in keys if key not in steps.recreated and steps.is_standing(key)}
+    keys = {key for key in keys if key not in steps.recreated and steps.is_recreatable(key)}
     own = {key for key in keys if not steps.outlook.is_exempt(steps.nodes[key])}
     return own or keys

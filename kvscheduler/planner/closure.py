@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from ..graph import Node, Spec
 from ..keyindex import PrefixIndex
 from .grounding import Grounding
+from .meaning import same
 from .outlook import Outlook
 
 __all__ = ["Closure"]
@@ -122,7 +123,10 @@ class Closure:
         return want
 
     def _is_behind(self, base: Node) -> bool:
-        return self.outlook.is_stuck(base) and base.have is not self.wants.spec(base.key)
+        want, have = self.wants.spec(base.key), base.have
+        if have is want or not self.outlook.is_stuck(base):
+            return False
+        return have is None or want is None or not same(have.value, want.value)
 
     def _visit(self, key: str) -> None:
         added, stands = self.outlook.added, self.outlook.stands

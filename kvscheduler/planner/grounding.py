@@ -56,7 +56,7 @@ class Grounding:
 
     def _bound(self, key: str) -> Spec | None:
         node = self._outlook.nodes.get(key)
-        if node is not None and node.have is not None and self._outlook.is_exempt(node):
+        if node is not None and node.have is not None and self._outlook.is_settled(node):
             return None
         return self._outlook.final(key)
 

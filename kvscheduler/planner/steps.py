@@ -134,9 +134,12 @@ class Steps:
                 return True
         return False
 
-    def is_standing(self, key: str) -> bool:
-        """Tell whether something stands under a key before and after."""
-        return self.closure.graph.have(key) is not None and self.outlook.stands(key)
+    def is_recreatable(self, key: str) -> bool:
+        """Tell whether something stands under a key before and after, and may be touched."""
+        node = self.nodes.get(key)
+        if node is None or node.have is None or not self.outlook.stands(key):
+            return False
+        return not self.outlook.is_stuck(node)
 
     def _final(self, key: str) -> Spec:
         spec = self.outlook.final(key)

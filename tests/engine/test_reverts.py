@@ -316,6 +316,31 @@ def test_a_revert_with_a_late_call_ends_clean_once_that_has_ended() -> None:
     act(story, one, deadline_s=5.0)
 
 
+def test_a_revert_past_a_late_update_brings_the_derived_values_back() -> None:
+    class Hanging(Delayed):
+        hangs = True
+
+        async def update(self, key: str, old: Any, new: Any, metadata: Any) -> Any:
+            if self.hangs:
+                await asyncio.get_running_loop().create_future()
+            await super().update(key, old, new, metadata)
+
+    one = Hanging()
+
+    async def story(stage: Stage) -> None:
+        await stage.commit({"a/1": {"derives": {"a/d": {}}}})
+        result = await stage.commit({"a/1": {}}, revert=True)
+        assert result.reverted
+        one.hangs = False
+        await stage.clock.advance(10.0)
+        await stage.scheduler.settle()
+        assert set(one.held) == {"a/1", "a/d"}
+        assert stage.scheduler.values() == {"a/1": {"derives": {"a/d": {}}}}
+        assert stage.plan({}).is_empty
+
+    act(story, one, deadline_s=5.0)
+
+
 def test_revert_and_resync_exclude_each_other() -> None:
     async def story(stage: Stage) -> None:
         with pytest.raises(ValueError, match="revert"):

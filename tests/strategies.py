@@ -111,7 +111,7 @@ def _sound(key: str, value: Item | None) -> Item | None:
 
 
 @st.composite
-def stories(draw: st.DrawFn, *, most: int = 4, **fixed: bool) -> tuple[Features, list[Changes]]:
+def stories(draw: st.DrawFn, /, *, most: int = 4, **fixed: bool) -> tuple[Features, list[Changes]]:
     """Draw the features and some transactions that make use of them."""
     on = draw(features(**fixed))
     return on, draw(st.lists(changes(on), min_size=1, max_size=most))

@@ -47,6 +47,8 @@ def steps(text: str, after: Units) -> list[Move]:
 
 SWAP_A, SWAP_B = N(data=1, claims=("c",)), N(data=1, claims=("d",))
 ON_1, ON_2 = N(needs=("a/1",)), N(needs=("a/2",))
+BEFORE_SWAP = {"a/1": SWAP_A, "a/2": SWAP_B}
+AFTER_SWAP = {"a/1": SWAP_B, "a/2": SWAP_A}
 DERIVES = N(derives=(("c/x", N()),))
 
 LEGAL = [
@@ -63,12 +65,12 @@ LEGAL = [
         {"a/1": N(), "b/1": N(claims=("c",))},
         "~a/1 ~b/1",
     ),
-    ("claims swap", {"a/1": SWAP_A, "a/2": SWAP_B}, {"a/1": SWAP_B, "a/2": SWAP_A}, "-a/1 ~a/2 +a/1"),
+    ("claims swap", BEFORE_SWAP, AFTER_SWAP, "-a/1 ~a/2 +a/1"),
     ("handed over", {"a/1": DERIVES, "c/x": N()}, {"a/2": DERIVES, "c/x": N()}, "+a/2 -a/1"),
     ("fact", {}, {"a/1": N(derives=(("f", N()),)), "b/1": N(needs=("f",))}, "+a/1 +b/1"),
     ("own derived", {}, {"a/1": N(needs=("c/x",), derives=(("c/x", N()),))}, "+a/1 +c/x"),
     ("own fact", {}, {"a/1": N(needs=("f",), derives=(("f", N()),))}, "+a/1"),
-]  # fmt: skip
+]
 
 
 def world(values: dict[str, Item]) -> Units:
@@ -89,7 +91,13 @@ def test_a_legal_order_passes(before: dict[str, Item], after: dict[str, Item], o
 ILLEGAL = [
     ("too early", {}, {"a/1": N(), "b/1": ON_1}, "+b/1 +a/1", "stands without a/1"),
     ("too soon gone", {"a/1": N(), "b/1": ON_1}, {}, "-a/1 -b/1", "stands without a/1"),
-    ("swap late", {"a/1": N(), "b/1": ON_1}, {"a/2": N(), "b/1": ON_2}, "-a/1 +a/2 ~b/1", "without"),
+    (
+        "swap late",
+        {"a/1": N(), "b/1": ON_1},
+        {"a/2": N(), "b/1": ON_2},
+        "-a/1 +a/2 ~b/1",
+        "without",
+    ),
     ("half a cycle", {}, {"a/1": ON_2, "a/2": ON_1, "b/1": ON_1}, "+a/1 +b/1 +a/2", "not whole"),
     (
         "cycle lacks",
@@ -105,10 +113,22 @@ ILLEGAL = [
         "~b/1 ~a/1",
         "c is held by ['a/1', 'b/1']",
     ),
-    ("cycle mate stays", {"a/1": ON_2, "a/2": ON_1}, {"a/1": ON_2, "a/2": ON_1}, "-a/1 +a/1", "without"),
+    (
+        "cycle mate stays",
+        {"a/1": ON_2, "a/2": ON_1},
+        {"a/1": ON_2, "a/2": ON_1},
+        "-a/1 +a/1",
+        "without",
+    ),
     ("any", {}, {"a/1": N(any_of=("b/",)), "b/1": N()}, "+a/1 +b/1", "without any"),
-    ("handed over late", {"a/1": DERIVES, "c/x": N()}, {"a/2": DERIVES, "c/x": N()}, "-a/1 +a/2", "without a/1"),
-]  # fmt: skip
+    (
+        "handed over late",
+        {"a/1": DERIVES, "c/x": N()},
+        {"a/2": DERIVES, "c/x": N()},
+        "-a/1 +a/2",
+        "without a/1",
+    ),
+]
 
 
 @pytest.mark.parametrize(

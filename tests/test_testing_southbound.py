@@ -58,12 +58,30 @@ def test_a_correct_life_of_a_value_is_logged_and_violates_nothing(
 
 
 Misuse = Callable[[SimulatedSouthbound, SimulatedDescriptor], object]
+
+
+def deletes_twice(_southbound: SimulatedSouthbound, a: SimulatedDescriptor) -> None:
+    metadata = a.create("a/1", ONE)
+    a.delete("a/1", ONE, metadata)
+    a.delete("a/1", ONE, metadata)
+
+
+def deletes_with_wrong_metadata(_southbound: SimulatedSouthbound, a: SimulatedDescriptor) -> None:
+    a.create("a/1", ONE)
+    a.delete("a/1", ONE, 99)
+
+
+def deletes_of_others(southbound: SimulatedSouthbound, a: SimulatedDescriptor) -> None:
+    southbound.add("a/1", ONE)
+    a.delete("a/1", ONE, None)
+
+
 MISUSES: Sequence[tuple[str, Misuse]] = [
     ("creates what is there", lambda _, a: (a.create("a/1", ONE), a.create("a/1", ONE))),
-    ("deletes what is not there", lambda _, a: a.delete("a/1", ONE, None)),
+    ("deletes what is not there", deletes_twice),
     ("updates from", lambda _, a: a.update("a/1", TWO, ONE, a.create("a/1", ONE))),
-    ("has metadata 99", lambda _, a: (a.create("a/1", ONE), a.delete("a/1", ONE, 99))),
-    ("others made", lambda sb, a: (sb.add("a/1", ONE), a.delete("a/1", ONE, None))),
+    ("has metadata 99", deletes_with_wrong_metadata),
+    ("others made", deletes_of_others),
     (
         "takes ['c'] that a/1 holds",
         lambda _, a: [a.create(f"a/{i}", Item(claims=("c",))) for i in (1, 2)],

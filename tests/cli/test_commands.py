@@ -295,3 +295,39 @@ def test_the_state_is_readable_by_its_owner_only(machine: Machine) -> None:
     machine.kvsctl("apply", write(CABLE))
 
     assert machine.state.stat().st_mode & 0o777 == 0o600
+
+
+def test_files_with_an_invalid_value_change_nothing_unless_told_to_keep_going(
+    machine: Machine,
+) -> None:
+    good = "linuxConfig:\n  interfaces:\n    - {name: br0, type: BRIDGE, enabled: true}\n"
+    half = write(good + "    - {name: br1, type: BRIDGE, mtu: 12}\n")
+
+    refused = machine.kvsctl("apply", half)
+    before = machine.kvsctl("get").stdout
+    done = machine.kvsctl("apply", "--keep-going", half)
+
+    assert refused.returncode == 1
+    assert f"{half}:4:" in refused.stderr
+    assert "Nothing was changed." in refused.stderr
+    assert "br0" not in before
+    assert done.returncode == 1
+    assert "br0" in machine.kvsctl("get").stdout
+
+
+def test_what_a_journal_holds_can_be_looked_at_and_removed_in_another_process(
+    machine: Machine,
+) -> None:
+    arp = write(
+        "linuxConfig:\n  arpEntries:\n    - {interface: red, ip_address: 10.9.0.9,"
+        ' hw_address: "02:00:00:00:00:09"}\n',
+    )
+
+    applied = machine.kvsctl("apply", arp)
+    got = machine.kvsctl("get")
+    gone = machine.kvsctl("destroy", "--yes")
+
+    assert applied.returncode == 0
+    assert "kvsctl explain" in applied.stdout
+    assert (got.returncode, gone.returncode) == (0, 0)
+    assert "config/linux/l3/v2/arp/red/10.9.0.9" in got.stdout

@@ -310,3 +310,47 @@ def test_a_failed_value_is_left_alone_though_its_old_support_has_gone() -> None:
         assert stage.state("a/1") is ValueState.FAILED
 
     act(story, one, two)
+
+
+@pytest.mark.parametrize("kind", ["update", "delete"])
+@pytest.mark.parametrize("after_effect", [False, True])
+@pytest.mark.parametrize("how", ["set back", "resync"])
+def test_going_back_to_what_was_before_a_failure_ends_there(
+    kind: str, after_effect: bool, how: str
+) -> None:
+    one = Failing()
+
+    async def story(stage: Stage) -> None:
+        one.stage = stage
+        await stage.commit({"a/1": {"n": 1}})
+        one.broken, one.after_effect = {(kind, "a/1")}, after_effect
+        await stage.commit({"a/1": {"n": 2} if kind == "update" else None})
+        one.broken = set()
+        if how == "resync":
+            await stage.scheduler.resync()
+            assert one.held == ({"a/1": {"n": 2}} if kind == "update" else {})
+        await stage.commit({"a/1": {"n": 1}})
+        assert one.held == {"a/1": {"n": 1}}
+        assert stage.state("a/1") is ValueState.CONFIGURED
+
+    act(story, one)
+
+
+@pytest.mark.parametrize("after_effect", [False, True])
+def test_any_of_values_that_lost_their_ground_fall_once_the_failure_is_over(
+    after_effect: bool,
+) -> None:
+    one, two = Failing("a"), Failing("b")
+
+    async def story(stage: Stage) -> None:
+        one.stage = two.stage = stage
+        change: dict[str, Any] = {"b/1": {"any_of": ["a/"]}, "a/1": {"needs": ["b/1"]}, "a/g": {}}
+        await stage.commit(change, retry=RetryPolicy())
+        two.broken, two.after_effect = {("delete", "b/1")}, after_effect
+        await stage.commit({"a/g": None})
+        two.broken = set()
+        await stage.clock.advance(100.0)
+        assert one.held == two.held == {}
+        assert stage.state("b/1") is stage.state("a/1") is ValueState.PENDING
+
+    act(story, one, two)

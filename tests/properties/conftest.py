@@ -15,7 +15,7 @@ _EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "0"))
 _CHECKS = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 _COMMON = settings(deadline=None, suppress_health_check=_CHECKS, report_multiple_bugs=False)
 
-settings.register_profile("dev", _COMMON, max_examples=_EXAMPLES or 40, derandomize=True)
+settings.register_profile("dev", _COMMON, max_examples=_EXAMPLES or 60, derandomize=True)
 settings.register_profile("ci", _COMMON, max_examples=_EXAMPLES or 300, derandomize=True)
 settings.register_profile("search", _COMMON, max_examples=_EXAMPLES or 2000)
 settings.register_profile(

@@ -110,10 +110,10 @@ def test_a_value_that_was_lost_and_cannot_come_back_says_what_it_waits_for() -> 
         world.southbound.plan_fault(
             Fault(key="b/2", kind="delete", error=SimulatedError(), when=When.AFTER_EFFECT)
         )
-        await world.commit({"b/1": None}, retry=RetryPolicy())
+        await world.commit({"b/1": None})
         await world.clock.advance(100.0)
         status = world.scheduler.status("b/2")
         assert status.state in {ValueState.PENDING, ValueState.MISSING}
         assert [one.key for one in status.unmet] == ["b/1"]
 
-    play(run)
+    play(run, World(retry=RetryPolicy()))

@@ -75,29 +75,29 @@ def recreated(first: Changes, second: Changes) -> list[str]:
 
 
 def test_of_two_that_swap_claims_the_smaller_key_is_recreated() -> None:
-    first = {"a/1": N(claims=("c",)), "a/2": N(claims=("d",))}
-    second = {"a/1": N(claims=("d",)), "a/2": N(claims=("c",))}
+    first: Changes = {"a/1": N(claims=("c",)), "a/2": N(claims=("d",))}
+    second: Changes = {"a/1": N(claims=("d",)), "a/2": N(claims=("c",))}
 
     assert recreated(first, second) == ["a/1"]
 
 
 def test_of_three_that_pass_claims_round_only_the_smallest_key_is_recreated() -> None:
-    first = {f"a/{n}": N(claims=(f"c{n}",)) for n in (1, 2, 3)}
-    second = {f"a/{n}": N(claims=(f"c{n % 3 + 1}",)) for n in (1, 2, 3)}
+    first: Changes = {f"a/{n}": N(claims=(f"c{n}",)) for n in (1, 2, 3)}
+    second: Changes = {f"a/{n}": N(claims=(f"c{n % 3 + 1}",)) for n in (1, 2, 3)}
 
     assert recreated(first, second) == ["a/1"]
 
 
 def test_a_recreate_that_is_due_anyway_opens_the_ring_and_spares_the_other() -> None:
-    first = {"a/1": N(claims=("c",)), "a/2": N(claims=("d",))}
-    second = {"a/1": N(claims=("d",)), "a/2": N(claims=("c",), shape=1)}
+    first: Changes = {"a/1": N(claims=("c",)), "a/2": N(claims=("d",))}
+    second: Changes = {"a/1": N(claims=("d",)), "a/2": N(claims=("c",), shape=1)}
 
     assert recreated(first, second) == ["a/2"]
 
 
 def test_a_derived_key_that_moves_to_another_base_is_not_touched() -> None:
     derives = (("c/x", N()),)
-    first = {"a/1": N(derives=derives), "b/1": N(needs=("c/x",))}
-    second = {"a/1": None, "a/2": N(derives=derives)}
+    first: Changes = {"a/1": N(derives=derives), "b/1": N(needs=("c/x",))}
+    second: Changes = {"a/1": None, "a/2": N(derives=derives)}
 
     assert recreated(first, second) == []

@@ -72,6 +72,9 @@ def test_when_the_cause_is_gone_in_time_the_result_is_that_of_law_1(
     kinds = st.sampled_from(("create", "update", "delete", ""))
 
     async def run(world: World) -> None:
+        world.watch()
+        if kind is AsyncSimulatedDescriptor:
+            world.southbound.latency_s = (0.01, 0.2)
         for change in story[1]:
             for _ in range(data.draw(st.integers(0, 2))):
                 world.southbound.fail(

@@ -86,7 +86,7 @@ def restart(wreck: Wreck, *, marked: bool, kind: type[SimulatedDescriptor]) -> N
 
 @settings(max_examples=settings().max_examples // 2)
 @given(
-    story=stories(most=2, invalid=False, properties=False),
+    story=stories(most=2, properties=False),
     last=st.data(),
     marked=st.booleans(),
     kind=KINDS,

@@ -10,7 +10,7 @@ import pathlib
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -62,7 +62,7 @@ class Counter:
         if event == "call" and frame.f_code.co_filename.startswith(HOME):
             self.calls += 1
 
-    def __enter__(self) -> Counter:
+    def __enter__(self) -> Self:
         sys.setprofile(self)
         return self
 

@@ -134,7 +134,7 @@ class Engine(RuleBasedStateMachine):
             key=doomed.key, kind=doomed.kind, error=SimulatedError(), when=when, times=times
         )
         self.of.southbound.plan_fault(fault)
-        return doomed.key
+        return str(doomed.key)
 
     @precondition(lambda self: self.late)
     @rule()

@@ -10,6 +10,7 @@ from typing import Any
 from kvscheduler import ClaimConflict, Plan, RetryPolicy, Scheduler, TransactionResult
 from kvscheduler.testing import (
     AsyncSimulatedDescriptor,
+    Call,
     ConflictExpected,
     Item,
     Oracle,
@@ -22,6 +23,7 @@ from kvscheduler.testing import (
     check_least_work,
     check_order,
 )
+from kvscheduler.testing.replay import cycles
 
 __all__ = ["World", "play"]
 
@@ -93,6 +95,30 @@ class World:
         except ConflictExpected:
             return None
         return oracle
+
+    def watch(self) -> None:
+        """Look at law 2 after every single effect, whatever fails; rings apart."""
+        self.southbound.moments.append(self._look)
+
+    def _look(self, moment: str, call: Call) -> None:
+        if moment != "after effect":
+            return
+        held = self.southbound.held
+        units = {
+            key: self.rules.unit(key, one.value, one.owner)
+            for key, one in held.items()
+            if one.ours
+        }
+        facts = {name for key in held for name, _ in self.rules.derived(key, held[key].value)}
+        there = set(held) | {name for name in facts if self.rules.descriptor_of(name) is None}
+        rings = cycles({**self.oracle.units(), **units})
+        for key, unit in units.items():
+            ring = rings.get(key, frozenset())
+            for need in unit.holds_on_to():
+                if need not in there and not (need in ring or len(ring) > 1):
+                    self.southbound.violations.append(
+                        f"after {call.kind} {call.key}: {key} stands without {need}"
+                    )
 
     # What is done.
 

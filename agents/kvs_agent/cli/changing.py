@@ -37,6 +37,7 @@ class _Manner:
     color: bool
     detailed: bool
     quiet: bool = False
+    keep_going: bool = True
 
     def code(self, *, changed: bool) -> int:
         """Return the exit code of a success."""
@@ -107,6 +108,9 @@ def plan(
 @click.command()
 @files
 @click.option("--revert", is_flag=True, help="All or nothing: undo everything if a part fails.")
+@click.option(
+    "--keep-going", is_flag=True, help="Do the rest where the files hold invalid values."
+)
 @quiet_option
 @color_option
 @detailed_option
@@ -116,6 +120,7 @@ def apply(
     files: tuple[Path, ...],
     *,
     revert: bool,
+    keep_going: bool,
     quiet: bool,
     color: str,
     detailed: bool,
@@ -123,9 +128,9 @@ def apply(
     """Make the system what the files say.
 
     What else kvsctl ever made is removed, what others made is left alone. Asks nothing: look
-    at plan first.
+    at plan first. Files with invalid values are refused before anything is touched.
     """
-    manner = _Manner(wants_color(color), detailed, quiet)
+    manner = _Manner(wants_color(color), detailed, quiet, keep_going)
     wanted = _load(files)
 
     async def work(session: Session) -> int:
@@ -138,15 +143,16 @@ def apply(
 
 
 @click.command()
+@quiet_option
 @color_option
 @detailed_option
 @click.pass_obj
-def repair(settings: Settings, *, color: str, detailed: bool) -> int:
+def repair(settings: Settings, *, quiet: bool, color: str, detailed: bool) -> int:
     """Bring back what has drifted.
 
     Compares the system with what was applied last, and mends the difference.
     """
-    manner = _Manner(wants_color(color), detailed)
+    manner = _Manner(wants_color(color), detailed, quiet)
 
     async def work(session: Session) -> int:
         def begin() -> Transaction:
@@ -159,15 +165,16 @@ def repair(settings: Settings, *, color: str, detailed: bool) -> int:
 
 @click.command()
 @click.option("--yes", is_flag=True, help="Do not ask, even on a terminal.")
+@quiet_option
 @color_option
 @detailed_option
 @click.pass_obj
-def destroy(settings: Settings, *, yes: bool, color: str, detailed: bool) -> int:
+def destroy(settings: Settings, *, yes: bool, quiet: bool, color: str, detailed: bool) -> int:
     """Remove everything that kvsctl made.
 
     And only that. Asks first on a terminal, unless told --yes.
     """
-    manner = _Manner(wants_color(color), detailed)
+    manner = _Manner(wants_color(color), detailed, quiet)
 
     async def work(session: Session) -> int:
         def begin() -> Transaction:
@@ -214,6 +221,9 @@ async def _commit(
         transaction = begin()
         made = transaction.plan()
         if not _agreed(session, made, manner, ask=ask):
+            return 1
+        if files is not None and made.invalid and not manner.keep_going:
+            outcome.refuse_invalid(made, files)
             return 1
         result = await _carried_out(session, transaction, made, is_last=not attempts_left)
         if result is not None:

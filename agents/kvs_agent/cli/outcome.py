@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kvs_agent.sources.config import Configuration
     from kvscheduler import Plan, TransactionResult
 
-__all__ = ["report", "report_invalid"]
+__all__ = ["refuse_invalid", "report", "report_invalid"]
 
 FIELDS = re.compile(r"[\w.\[\]]+(, [\w.\[\]]+)*")
 PAST = {"create": "created", "update": "updated", "recreate": "recreated", "delete": "deleted"}
@@ -28,6 +28,14 @@ def report(result: TransactionResult, files: Configuration | None = None) -> Non
     """Tell what was done, what was undone and what went wrong, at its place in the files."""
     if result.operations:
         click.echo(summary(result))
+    if result.plan.pending and not result.reverted:
+        first = next(iter(result.plan.pending))
+        waits = (
+            "1 value waits"
+            if len(result.plan.pending) == 1
+            else f"{len(result.plan.pending)} values wait"
+        )
+        click.echo(f"{waits}; for what, says: kvsctl explain {printable(first)}")
     for key, error in result.errors.items():
         click.echo(_placed(key, error, files), err=True)
 
@@ -40,6 +48,12 @@ def report_invalid(plan: Plan, files: Configuration) -> None:
         named = FIELDS.fullmatch(fields) is not None and message
         invalid = InvalidValue(message, fields.split(", ")) if named else InvalidValue(why)
         click.echo(_placed(key, invalid, files), err=True)
+
+
+def refuse_invalid(plan: Plan, files: Configuration) -> None:
+    """Tell why nothing is done at all, and how the rest can be had."""
+    report_invalid(plan, files)
+    click.echo("Nothing was changed. Correct the files, or do the rest: --keep-going.", err=True)
 
 
 def _placed(key: str, error: Exception, files: Configuration | None) -> str:

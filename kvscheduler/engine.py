@@ -34,7 +34,7 @@ __all__ = ["Engine", "Work"]
 _ASKED_FOR = ("transaction", "resync")
 
 
-@dataclasses.dataclass(slots=True, kw_only=True)
+@dataclasses.dataclass(slots=True, kw_only=True, eq=False, repr=False)
 class Work:
     """One thing to be done in a turn of its own.
 

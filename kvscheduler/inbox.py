@@ -15,7 +15,7 @@ from .registry import Binding
 __all__ = ["Inbox", "Mail"]
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass(slots=True, eq=False, repr=False)
 class Mail:
     """Everything reported since the last look; per key the last report counts."""
 

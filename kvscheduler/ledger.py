@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Container, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from .graph import Graph, Node, Spec
 from .model import Origin, RetryPolicy, ValueState
@@ -16,8 +15,7 @@ from .planner.meaning import same
 __all__ = ["Ledger", "Memory", "state_of"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(NamedTuple):
     """What a node was before a transaction, to return to when it is reverted."""
 
     want: Spec | None

@@ -13,7 +13,7 @@ from ..plan import Operation
 __all__ = ["Change", "Draft"]
 
 
-@dataclasses.dataclass(slots=True, kw_only=True)
+@dataclasses.dataclass(slots=True, kw_only=True, eq=False, repr=False)
 class Change:
     """A wanted change.
 
@@ -36,7 +36,7 @@ class Change:
     lenient: bool = False
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass(slots=True, eq=False, repr=False)
 class Draft:
     """What a change comes to: operations with their order, and what to note when they are done.
 

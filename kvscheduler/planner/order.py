@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import heapq
 from collections.abc import Sequence
+from typing import NamedTuple
 
 __all__ = ["Choice", "Network", "Order", "find_order"]
 
@@ -13,15 +14,14 @@ Edge = tuple[int, int]
 _SMALL = 16
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """At least one of these edges must hold, for the sake of the value under ``owner``."""
 
     owner: str
     edges: tuple[Edge, ...]
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass(slots=True, eq=False, repr=False)
 class Network:
     """Operations as numbers; the lower one goes first where nothing else decides.
 
@@ -35,8 +35,7 @@ class Network:
     owners: dict[Edge, str] = dataclasses.field(default_factory=dict)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """All numbers in order, or those that no order was found for in ``stuck``."""
 
     numbers: tuple[int, ...]

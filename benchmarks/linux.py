@@ -128,7 +128,7 @@ def rows(*, quick: bool) -> Iterator[Row]:
     if os.geteuid() != 0 or shutil.which("ip") is None:
         yield Row("Linux", "not measured: needs root and iproute2")
         return
-    pairs, repeats = (100, 2) if quick else (1_000, 5)
+    pairs, repeats = (100, 2) if quick else (1_000, 3)
     namespaces = Namespaces()
     try:
         yield from _rows(pairs, repeats, namespaces)

@@ -63,6 +63,7 @@ class Node:
     ``doubt``: a failed operation may have had its effect all the same.
     ``rejected``: the invalid value that the northbound would like instead, and its base.
     ``broken``: it stood and was reported broken, so that only a recreate mends it.
+    ``unsure``: an update or delete failed and may have had its effect all the same.
     ``late``: a call outlived its deadline and still runs. ``lost``: the southbound lost it.
     """
 
@@ -78,6 +79,7 @@ class Node:
     doubt: Spec | None = None
     late: bool = False
     lost: bool = False
+    unsure: bool = False
     broken: bool = False
     since: float = 0.0
     operation: str = ""

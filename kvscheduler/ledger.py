@@ -143,8 +143,9 @@ class Ledger:
         kind = operation.kind
         self.touched[node.key] = None
         node.operation = kind
-        if node.doubt is not None or node.lost or node.attempt or node.broken:
+        if node.doubt is not None or node.lost or node.attempt or node.broken or node.unsure:
             node.doubt, node.lost, node.attempt, node.broken = None, False, 0, False
+            node.unsure = False
         if kind == "delete":
             self.graph.set_have(node, None, None)
         elif kind == "create":
@@ -172,6 +173,8 @@ class Ledger:
         node.error = error
         if kind == "create":
             node.doubt = node.want
+        elif kind:
+            node.unsure = True
         self.unsettle(node)
         graph.unsettled[key] = None
 

@@ -30,6 +30,7 @@ class Observer:
         graph = self._graph
         node = graph.node(key)
         have = node.have
+        node.unsure = False
         if have is not None and same(have.value, value):
             if metadata is not None and not same(metadata, node.metadata):
                 graph.set_have(node, have, metadata)
@@ -127,7 +128,7 @@ class Observer:
         if node is None or (node.have is None and node.doubt is None):
             return
         have = node.have
-        node.doubt = None
+        node.doubt, node.unsure = None, False
         if have is None:
             self._ledger.touched[key] = None
             self._graph.revision += 1

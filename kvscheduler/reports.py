@@ -83,6 +83,9 @@ class Reports:
             self._engine.ledger.dismiss(key)
             mail.retries[key] = None
             self._engine.graph.unsettled[key] = None
+            want = nodes[key].want
+            derived = () if want is None else want.derived
+            self._engine.graph.unsettled.update(dict.fromkeys(one.key for one in derived))
 
     def _note_change(self, key: str, value: Any, metadata: Any) -> None:
         engine = self._engine

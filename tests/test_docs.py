@@ -232,8 +232,10 @@ def test_the_architecture_is_read_in_one_sitting() -> None:
 
 def test_decisions_are_numbered_without_gaps_and_say_what_they_should() -> None:
     records = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))
+    index = (ROOT / "docs" / "adr" / "README.md").read_text(encoding="utf-8")
 
     assert [int(record.name[:4]) for record in records] == list(range(1, len(records) + 1))
+    assert [record.name for record in records if record.name not in index] == []
     for record in records:
         headings = re.findall(r"^## (.+)$", record.read_text(encoding="utf-8"), re.MULTILINE)
         assert headings == ["Context", "Decision", "Consequences"], record.name

@@ -298,14 +298,20 @@ class Closure:
             if have is None or key in self.outlook.removed:
                 continue
             changed = have.needs != want.needs or have.anyof != want.anyof
-            if changed or (want.anyof and key in self.graph.unsettled):
+            if changed or (want.anyof and self._may_have_lost_ground(key)):
                 suspects[key] = None
+        if self.graph.unsettled:
+            suspects.update((key, None) for key, spec in self.outlook.added.items() if spec.anyof)
         if not suspects or not self._has_anyof():
             return
         grounding = Grounding(self.outlook, self._all_dependents, self._all_watchers)
         for key in grounding.ungrounded(suspects):
             self._fall(key)
         self._cascade()
+
+    def _may_have_lost_ground(self, key: str) -> bool:
+        wants = self.wants
+        return key in self.graph.unsettled or key in wants.unblocked or wants.change.purge
 
     def _doubt(self) -> None:
         """Take away what may be there after a failure and can no longer stand."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ..graph import Graph
 from ..model import Origin
@@ -71,13 +71,19 @@ def _seeds(graph: Graph, wants: Wants, change: Change) -> tuple[str, ...]:
     if graph.unsettled:
         seeds.update(dict.fromkeys(sorted(graph.unsettled)))
     if change.purge:
-        leftovers = (
-            key
-            for key, node in graph.nodes.items()
-            if node.want is None and node.have is not None and node.origin is Origin.NORTHBOUND
-        )
-        seeds.update(dict.fromkeys(sorted(leftovers)))
+        seeds.update(dict.fromkeys(sorted(_to_look_at(graph))))
     return tuple(seeds)
+
+
+def _to_look_at(graph: Graph) -> Iterator[str]:
+    """Yield what a resync looks at: leftovers, what is not as wanted, what may lack ground."""
+    for key, node in graph.nodes.items():
+        want = node.want
+        if want is None:
+            if node.have is not None and node.origin is Origin.NORTHBOUND:
+                yield key
+        elif node.have is not want or want.anyof or node.unsure:
+            yield key
 
 
 def _ordered(steps: Steps) -> tuple[list[Operation], list[tuple[int, ...]]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ..graph import Node, Spec
 from ..plan import Operation
 from .closure import Closure
-from .meaning import equivalent, must_recreate
+from .meaning import equivalent, must_recreate, same
 
 __all__ = ["Steps"]
 
@@ -52,8 +52,17 @@ class Steps:
                 self.demanded[key] = f"{lost} was taken away"
             elif node.broken:
                 self.demanded[key] = "it had broken"
+            elif node.unsure and same(have.value, want.value):
+                self._make_sure(node, want)
             elif have is not want:
                 self._classify_change(node, have, want)
+
+    def _make_sure(self, node: Node, want: Spec) -> None:
+        """Do again what failed and may have had its effect: nothing tells what stands now."""
+        if node.operation == "update" and want.binding is not None and want.binding.update:
+            self.updated[node.key] = want
+        else:
+            self.demanded[node.key] = "what stands is not known after a failure"
 
     def _lost_support(self, key: str, have: Spec) -> str | None:
         """Return what the value needs and the southbound itself took away."""
@@ -209,7 +218,10 @@ class Steps:
         have = self.nodes[key].have
         old = None if have is None else have.value
         self.changed[key] = len(self.operations)
-        reason = "the value changed" if key in self.outlook.wants.specs else "it had drifted"
+        if self.nodes[key].unsure:
+            reason = "what stands is not known after a failure"
+        else:
+            reason = "the value changed" if key in self.outlook.wants.specs else "it had drifted"
         self.operations.append(_operation("update", key, spec, old, spec.value, reason, None))
 
     def _place_facts(self) -> None:

@@ -133,7 +133,7 @@ class Supervisor:
         return records
 
     def _load(self, records: Records) -> None:
-        from .keeper import load  # noqa: PLC0415 - imports the journal
+        from .recovery import load  # noqa: PLC0415 - imports the journal
 
         load(records, self._engine)
 

@@ -173,3 +173,20 @@ def test_a_descriptor_whose_dependencies_misbehave_later_does_not_end_the_stream
         stage.scheduler.graph()
 
     act(story, Moody("a"), Plain("b"))
+
+
+def test_a_changed_reason_for_waiting_is_shown() -> None:
+    class Failing(Plain):
+        def create(self, key: str, value: object) -> None:
+            raise RuntimeError("out of memory")
+
+    async def story(stage: Stage) -> None:
+        stream = stage.scheduler.watch("a/")
+        await stage.commit({"a/1": {"needs": ["a/2"]}, "a/2": {"needs": ["b/1"]}})
+        assert await read(stream, 2) == [("a/1", "pending"), ("a/2", "pending")]
+        await stage.commit({"b/1": 1})
+        status = {one.key: one for one in [await anext(stream), await anext(stream)]}
+        assert "out of memory" in status["a/1"].unmet[0].cause
+        assert "out of memory" in status["a/2"].unmet[0].cause
+
+    act(story, Keyed("a"), Failing("b"))

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starting from what a journal holds: what was wanted, what was made, what is in doubt."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from .engine import Engine
+from .errors import InvalidValue
+from .graph import Graph, Spec
+from .journal import Records
+from .model import Origin
+from .planner import Change
+from .planner.meaning import bound, specify
+from .registry import Registry
+
+__all__ = ["load"]
+
+logger = logging.getLogger(__name__)
+
+
+def load(records: Records, engine: Engine) -> None:
+    """Start from a journal: wanted values are wanted, made ones stand or are in doubt."""
+    graph = engine.graph
+    values = {key: wanted.value for key, wanted in records.wanted.items()}
+    engine.ledger.take_on(engine.draft(Change(values=values, lenient=True)))
+    for key, wanted in records.wanted.items():
+        graph.nodes[key].retry = wanted.retry
+    _restore(records, graph, engine.registry)
+    for key, node in graph.nodes.items():
+        if node.want is not None and node.have is not node.want:
+            graph.unsettled[key] = None
+    engine.ledger.touched.update(dict.fromkeys(graph.nodes))
+    engine.ledger.publish(engine.clock.now())
+
+
+def _restore(records: Records, graph: Graph, registry: Registry) -> None:
+    """Take what was made before for what stands, as far as it is not in doubt.
+
+    The wanted values have been planned already, so that derived values find their bases.
+    """
+    bases: dict[str, str] = {}
+    specs: dict[str, Spec] = {}
+    for key, made in records.made.items():
+        spec = specs[key] = _spec(registry, key, made.value, None)
+        bases.update({derived.key: key for derived in spec.derived})
+    for key, made in records.made.items():
+        node = graph.node(key)
+        spec = specs[key]
+        base = node.want.base if node.want is not None else bases.get(key)
+        if base is not None:
+            spec = _spec(registry, key, made.value, base)
+        if node.want is not None and node.want.value == made.value:
+            spec = node.want
+        node.adopted = made.adopted
+        node.origin = Origin.SOUTHBOUND if made.adopted else Origin.NORTHBOUND
+        if made.doubtful:
+            node.doubt = spec
+            graph.unsettled[key] = None
+        else:
+            graph.set_have(node, spec, made.metadata)
+    for node in [n for n in graph.nodes.values() if n.want is not None]:
+        want = node.want
+        if want is not None and want.is_fact and graph.have(want.base or "") is not None:
+            graph.set_have(node, want, None)
+
+
+def _spec(registry: Registry, key: str, value: Any, base: str | None) -> Spec:
+    try:
+        return specify(bound(registry, key), key, value, base, seen=True)
+    except InvalidValue as error:
+        logger.warning("journal: %s: %s", key, error)
+        try:
+            binding = bound(registry, key)
+        except InvalidValue:
+            binding = None
+        return Spec(binding, value, base, () if base is None else (base,))

@@ -264,9 +264,12 @@ class Scheduler:
         """Bring the southbound back to what is wanted, trying failed values again."""
         return self._loop.wait(self._scheduler.resync, kind)
 
-    def refresh(self, prefix: str = "") -> None:
-        """Read the southbound below a prefix: what is known becomes what is."""
-        self._loop.wait(self._scheduler.refresh, prefix)
+    def refresh(self, prefix: str = "", wanted: Mapping[str, Any] | None = None) -> None:
+        """Read the southbound below a prefix: what is known becomes what is.
+
+        ``wanted`` are values about to be wanted, to be found even where others made them.
+        """
+        self._loop.wait(self._scheduler.refresh, prefix, wanted)
 
     def settle(self) -> None:
         """Wait until nothing is queued or under way; retries that wait for their time apart."""

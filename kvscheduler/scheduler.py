@@ -140,9 +140,13 @@ class Scheduler:
         work = Work(kind="resync", change=change, description=description, refresh=refresh)
         return await self._supervisor.submit(work)
 
-    async def refresh(self, prefix: str = "") -> None:
-        """Read the southbound below a prefix: what is known becomes what is."""
-        await self._supervisor.refresh(prefix)
+    async def refresh(self, prefix: str = "", wanted: Mapping[str, Any] | None = None) -> None:
+        """Read the southbound below a prefix: what is known becomes what is.
+
+        ``wanted`` are values about to be wanted: descriptors that recognise things by what is
+        expected of them find these too, be they others'.
+        """
+        await self._supervisor.refresh(prefix, wanted)
 
     async def settle(self) -> None:
         """Wait until nothing is queued or under way; retries that wait for their time apart."""

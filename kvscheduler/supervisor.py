@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .engine import Engine, Work
@@ -233,13 +233,13 @@ class Supervisor:
         self._spawn(_settle(future, rest, turns.release), "kvscheduler transaction")
         return await asyncio.shield(future)
 
-    async def refresh(self, prefix: str) -> None:
+    async def refresh(self, prefix: str, wanted: Mapping[str, Any] | None = None) -> None:
         """Read the southbound below a prefix in a turn of its own."""
         self._check_running()
         engine = self._engine
         await engine.turns.take()
         try:
-            await engine.refresher.refresh(prefix)
+            await engine.refresher.refresh(prefix, wanted)
             changed = engine.ledger.publish(engine.clock.now())
             if engine.watchers:
                 engine.watchers.publish(changed)

@@ -9,6 +9,7 @@ from ..graph import Node, Spec
 from ..plan import Operation
 from .closure import Closure
 from .meaning import equivalent, must_recreate, same
+from .rings import rings
 
 __all__ = ["Steps"]
 
@@ -36,7 +37,20 @@ class Steps:
         self.made: dict[str, int] = {}
         self.gone: dict[str, int] = {}
         self.changed: dict[str, int] = {}
+        self._leaders = self._ring_leaders()
         self._classify()
+
+    def _ring_leaders(self) -> dict[str, str]:
+        """Return the smallest key of each new ring for its members, to keep them side by side."""
+        found: dict[str, str] = {}
+        for ring in rings(list(self.closure.rings), self._needs_in_rings):
+            found.update(dict.fromkeys(ring, min(ring)))
+        return found
+
+    def _needs_in_rings(self, key: str) -> list[str]:
+        final = self.outlook.final(key)
+        members = self.closure.rings
+        return [] if final is None else [need for need in final.needs if need in members]
 
     # What becomes of values that stand and are wanted.
 
@@ -114,12 +128,12 @@ class Steps:
                 self._add_update(key, updating[key])
         self._place_facts()
 
-    def _rank(self, entry: tuple[bool, str]) -> tuple[int, bool, str]:
+    def _rank(self, entry: tuple[bool, str]) -> tuple[int, bool, str, str]:
         """Put deletions first, then go by key; on a way back undo the last that was done first."""
         is_coming, key = entry
         first, last = self.outlook.wants.change.against.get(key, (-1, -1))
         is_both = is_coming and key in self.recreated
-        return (-first if is_both else -last, is_coming, key)
+        return (-first if is_both else -last, is_coming, self._leaders.get(key, key), key)
 
     def build_creates(self) -> None:
         """Make the operations of a change that only creates, in the order they were found."""

@@ -209,6 +209,24 @@ def test_metadata_mappings_are_live_read_only_and_follow_the_values() -> None:
     act(story, one)
 
 
+def test_of_two_keys_with_one_label_the_one_that_goes_leaves_the_others_metadata() -> None:
+    class Same(Keyed):
+        def label(self, key: str) -> str:
+            return "same"
+
+        def create(self, key: str, value: Any) -> str:
+            Plain.create(self, key, value)
+            return key
+
+    async def story(stage: Stage) -> None:
+        await stage.commit({"a/1": {}})
+        await stage.commit({"a/2": {}})
+        await stage.commit({"a/1": None})
+        assert stage.scheduler.metadata("a") == {"same": "a/2"}
+
+    act(story, Same())
+
+
 def test_a_reported_property_carries_its_metadata_and_origin() -> None:
     one = Plain()
 

@@ -354,3 +354,19 @@ def test_any_of_values_that_lost_their_ground_fall_once_the_failure_is_over(
         assert stage.state("b/1") is stage.state("a/1") is ValueState.PENDING
 
     act(story, one, two)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"factor": 0.0},
+        {"first_delay": 0.0},
+        {"first_delay": -1.0},
+        {"first_delay": float("nan")},
+        {"max_delay": 0.0},
+        {"max_attempts": -1},
+    ],
+)
+def test_a_policy_that_would_retry_without_a_pause_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(fields))):
+        RetryPolicy(**fields)

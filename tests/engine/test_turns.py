@@ -248,6 +248,17 @@ def test_the_history_keeps_the_newest_transactions_with_their_labels() -> None:
     act(story, Plain(), history=3)
 
 
+def test_what_the_history_keeps_cannot_be_changed_through_a_result() -> None:
+    async def story(stage: Stage) -> None:
+        result = await stage.commit({"a/1": 1}, labels={"who": "me"})
+        for mapping in (result.labels, result.errors):
+            with pytest.raises(TypeError):
+                mapping["who"] = "you"  # type: ignore[index]  # that is the point
+        assert stage.scheduler.history[-1].labels == {"who": "me"}
+
+    act(story, Plain())
+
+
 def test_a_commit_inside_a_descriptors_own_call_fails_by_its_deadline_and_harms_nobody() -> None:
     class Nested(Plain):
         stage: Stage

@@ -97,6 +97,20 @@ def test_a_label_that_cannot_be_told_costs_nothing_but_the_label() -> None:
     play(run, world)
 
 
+def test_a_value_may_give_up_the_fact_that_it_needed_itself() -> None:
+    check_all(
+        {"a/3": N(needs=("f/2",), derives=(("f/2", N()),))},
+        {"a/3": N(data=1)},
+    )
+
+
+@pytest.mark.parametrize("either", [("a/", "b/"), ("a/",)], ids=["own kind too", "others only"])
+def test_a_ring_waits_for_the_any_of_of_each_member(either: tuple[str, ...]) -> None:
+    check_all(
+        {"a/1": N(), "b/2": N(needs=("c/1",), any_of=(either,)), "c/1": N(needs=("b/2",))},
+    )
+
+
 def test_a_ring_that_is_recreated_is_gone_before_it_is_made_again() -> None:
     check_all(
         {"b/2": N(needs=("c/1",), shape=1), "b/3": N(needs=("c/1",)), "c/1": N(needs=("b/2",))},

@@ -51,6 +51,7 @@ class World:
         self.scheduler = Scheduler(self.descriptors, clock=self.clock, **options)
         self.rules = Rules(self.descriptors)
         self.oracle = Oracle(self.rules)
+        self.coming = self.oracle
         self.random = random.Random(seed)
 
     def descriptor(self, name: str) -> SimulatedDescriptor:
@@ -111,7 +112,7 @@ class World:
         }
         facts = {name for key in held for name, _ in self.rules.derived(key, held[key].value)}
         there = set(held) | {name for name in facts if self.rules.descriptor_of(name) is None}
-        rings = cycles({**self.oracle.units(), **units})
+        rings = cycles({**self.coming.units(), **units})
         for key, unit in units.items():
             ring = rings.get(key, frozenset())
             for need in unit.holds_on_to():
@@ -137,6 +138,7 @@ class World:
     ) -> TransactionResult | None:
         """Commit; None where the change was refused, as the oracle must have said."""
         ahead = self.ahead(changes)
+        self.coming = ahead or self.oracle
         try:
             transaction = self.transaction(changes, **options)
             result: TransactionResult = await transaction.commit(expect)

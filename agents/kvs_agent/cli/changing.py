@@ -102,7 +102,7 @@ def plan(
         outcome.report_invalid(made, wanted)
         return 1 if made.invalid else manner.code(changed=not made.is_empty)
 
-    return run(settings, work)
+    return run(settings, work, wanted)
 
 
 @click.command()
@@ -139,7 +139,7 @@ def apply(
 
         return await _commit(session, begin, manner, files=wanted)
 
-    return run(settings, work)
+    return run(settings, work, wanted)
 
 
 @click.command()

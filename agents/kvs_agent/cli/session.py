@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -30,19 +30,22 @@ class Session:
 Work = Callable[[Session], Awaitable[int]]
 
 
-def run(settings: Settings, work: Work) -> int:
-    """Do one piece of work with an engine that has looked at the system; return its exit code."""
-    return asyncio.run(_run(settings, work))
+def run(settings: Settings, work: Work, wanted: Mapping[str, object] | None = None) -> int:
+    """Do one piece of work with an engine that has looked at the system; return its exit code.
+
+    ``wanted`` are values about to be wanted, to look whether they are there already.
+    """
+    return asyncio.run(_run(settings, work, wanted))
 
 
-async def _run(settings: Settings, work: Work) -> int:
+async def _run(settings: Settings, work: Work, wanted: Mapping[str, object] | None) -> int:
     # Here, since the engine and its southbound are most of a command's start.
     from kvs_agent.wiring import linux_scheduler  # noqa: PLC0415
 
     with Interrupts() as interrupts:
         try:
             async with linux_scheduler(settings.state) as scheduler:
-                await scheduler.refresh()
+                await scheduler.refresh(wanted=wanted)
                 code = await work(Session(scheduler, interrupts))
         except asyncio.CancelledError:
             if not interrupts.number:

@@ -93,6 +93,7 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
 
     def dependencies(self, key: str, value: Interface) -> Iterable[Depends | DependsOnAny]:
         """Need the namespace, and what the kind needs."""
+        self._making.planned[value.name] = value
         namespace = link.namespace_of(value)
         if namespace:
             yield Depends(keys.namespace(namespace), "namespace-exists")

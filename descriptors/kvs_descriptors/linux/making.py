@@ -43,6 +43,8 @@ class Making:
         self.kernel = kernel
         self.group = names.making_group(kernel.owner)
         self.wanted: dict[str, Interface] = {}
+        # What plans were last made for, by logical name: a hint, never relied upon.
+        self.planned: dict[str, Interface] = {}
         self._halves: dict[str, Half] = {}
         self._announced: set[tuple[Channel, str]] = set()
         self._swept: weakref.WeakSet[Channel] = weakref.WeakSet()
@@ -149,7 +151,8 @@ class Making:
             half = await self._move(half, value, within)
         name = link.host_name(value)
         # A rename makes the kernel wait for its readers, so it is not asked for needlessly.
-        rename = [] if half.is_named else [codec.text(codec.IFLA_IFNAME, name)]
+        is_named = half.name in ("", name)
+        rename = [] if is_named else [codec.text(codec.IFLA_IFNAME, name)]
         body = self._body(half.index, value, kind, rename)
         what = f"interface {value.name}"
         try:
@@ -165,17 +168,18 @@ class Making:
 
     async def _move(self, half: Half, value: Interface, within: Channel) -> Half:
         """Move a half-made link to its namespace; its index may change on the way."""
+        name = half.name or link.host_name(value)
         fd = codec.number(codec.IFLA_NET_NS_FD, within.netns_fd)
         what = f"move interface {value.name}"
         body = codec.link_body([fd], index=half.index)
         moved = await half.within.call(channel.RTM_NEWLINK, 0, body, what, tolerate=link.GONE)
         found = None
         if moved is not None:
-            found = await link.find(within, name=self.temporary(value.name))
+            found = await link.find(within, name=name)
         if found is None:
             self.drop(value.name)
             raise _Again
-        half = Half(within, found.index, half.peer, is_named=False)
+        half = Half(within, found.index, half.peer, name)
         self.note({value.name: half})
         return half
 

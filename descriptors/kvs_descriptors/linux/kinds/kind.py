@@ -24,13 +24,14 @@ __all__ = ["Half", "Kind", "find_made"]
 class Half:
     """A link that is made but not finished.
 
-    ``peer`` is the logical name of a veth's other end; ``is_named`` says that it has its name.
+    ``peer`` is the logical name of a veth's other end; ``name`` is what it is called as yet where
+    that may not be the name it is to have.
     """
 
     within: Channel
     index: int
     peer: str = ""
-    is_named: bool = True
+    name: str = ""
 
 
 class Kind:

@@ -112,8 +112,7 @@ class Veth(Kind):
             if made is None:
                 made = await find_made(within, name)
             # From here on a crash leaves two links that a sweep knows for ours.
-            is_named = peer_name != making.temporary(peer)
-            other = Half(there, made.lower, value.name, is_named=is_named)
+            other = Half(there, made.lower, value.name, peer_name)
             making.note({value.name: Half(within, made.index, peer), peer: other}, places)
         finally:
             del self._pairs[pair]
@@ -122,18 +121,24 @@ class Veth(Kind):
     async def _place(self, making: Making, value: Interface) -> tuple[Channel, str]:
         """Return where the other end is wanted, and its name there.
 
-        While that is not known it gets a temporary name in our own namespace.
+        Its create tells, once that is under way. Before, its name may not be free yet, so it gets
+        a temporary one, in the namespace where the last plan had it: a move is slow.
         """
-        other = making.wanted.get(value.veth.peer_if_name)
+        peer = value.veth.peer_if_name
+        other = making.wanted.get(peer)
         if other is not None:
             # Where its namespace is not there, its own create will say so.
             with contextlib.suppress(NamespaceGone):
                 there = await making.kernel.channel(link.namespace_of(other))
                 await making.sweep(there)
                 return there, link.host_name(other)
+        planned = making.planned.get(peer)
         there = await making.kernel.channel("")
+        if planned is not None:
+            with contextlib.suppress(NamespaceGone):
+                there = await making.kernel.channel(link.namespace_of(planned))
         await making.sweep(there)
-        return there, making.temporary(value.veth.peer_if_name)
+        return there, making.temporary(peer)
 
     async def make_way(self, making: Making, value: Interface) -> None:
         """Look at what has the other end's name: ours is half of another cable, and goes."""

@@ -195,13 +195,14 @@ class Graph:
 
     def _set_metadata(self, node: Node, spec: Spec | None, metadata: Any) -> None:
         binding = None if spec is None else spec.binding
-        node.metadata = metadata
+        before, node.metadata = node.metadata, metadata
         if binding is None:
             return
         cut = binding.cut
         label = node.key[cut:] if cut is not None else binding.label_of(node.key)
         if metadata is None:
-            binding.metadata.pop(label, None)
+            if binding.metadata.get(label) is before:  # two keys may bear one label
+                binding.metadata.pop(label, None)
         else:
             binding.metadata[label] = metadata
 

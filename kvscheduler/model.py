@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -103,6 +104,17 @@ class RetryPolicy:
     factor: float = 2.0
     max_delay: float = 60.0
     max_attempts: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what would retry without a pause, or never, with ``ValueError``."""
+        for name in ("first_delay", "max_delay"):
+            value = getattr(self, name)
+            if not 0 < value < math.inf:
+                raise ValueError(f"{name}: {value!r} is not a number of seconds above 0")
+        if not 1 <= self.factor < math.inf:
+            raise ValueError(f"factor: {self.factor!r} is not a number from 1")
+        if self.max_attempts is not None and self.max_attempts < 0:
+            raise ValueError(f"max_attempts: {self.max_attempts!r} is less than none")
 
     def delay_s(self, attempt: int) -> float | None:
         """Return the seconds to wait before retry number ``attempt`` (from 1), None to give up."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 from .engine import Engine, Work
@@ -207,11 +208,11 @@ class Processing:
             TransactionResult(
                 number=self._number,
                 kind=work.kind,
-                errors=self._errors,
+                errors=MappingProxyType(self._errors),
                 operations=tuple(self._executed),
                 plan=self._plan,
                 description=work.description,
-                labels=work.labels,
+                labels=MappingProxyType(dict(work.labels)),
                 started=self._started,
                 duration_s=engine.clock.monotonic() - self._began,
                 reverted=self._reverted,

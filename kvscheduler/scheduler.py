@@ -54,6 +54,8 @@ class Scheduler:
     ) -> None:
         if max_parallel < 1:
             raise ValueError(f"max_parallel: {max_parallel} is less than one call at once")
+        if deadline_s is not None and deadline_s <= 0:
+            raise ValueError(f"deadline_s: {deadline_s} is not a number of seconds above 0")
         self._engine = Engine(
             clock=clock if clock is not None else SystemClock(),
             max_parallel=max_parallel,

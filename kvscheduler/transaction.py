@@ -39,6 +39,8 @@ class Transaction:
             raise ValueError(f"resync: {resync!r} is none of {', '.join(RESYNCS)}")
         if revert and resync is not None:
             raise ValueError("revert: a resync cannot be reverted")
+        if retry is not None and not isinstance(retry, RetryPolicy):
+            raise TypeError(f"retry: {retry!r} is not a RetryPolicy")
         self._engine = engine
         self._submit = submit
         self._description = description

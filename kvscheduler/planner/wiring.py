@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from ..graph import Spec
 from .choices import choices_for
-from .order import Network
+from .order import Choice, Network
 from .rings import rings
 from .steps import Steps
 
@@ -51,7 +51,20 @@ class _Wiring:
             self._wire_absorbed(key, want)
         self._wire_claims()
         self._wire_derived()
-        self.network.choices.extend(choices_for(steps))
+        self.network.choices.extend(map(self._for_whole_ring, choices_for(steps)))
+
+    def _for_whole_ring(self, choice: Choice) -> Choice:
+        """Have a ring wait for the support that one of its members needs from outside."""
+        enter, key = self._enter.get(choice.owner), choice.owner
+        if enter is None:
+            return choice
+        number = self.steps.made.get(key, self.steps.changed.get(key))
+        inside = self.network.before[enter + 1]
+        edges = (
+            (first, enter if then == number and first not in inside else then)
+            for first, then in choice.edges
+        )
+        return Choice(key, tuple(edges))
 
     # Law 2: dependencies.
 
@@ -91,7 +104,7 @@ class _Wiring:
         self._await_needs(key, number, want.needs)
         for need in have.needs if have is not None else ():
             removal = self._leave.get(need, self.steps.gone.get(need))
-            if removal is not None and need not in want.needs:
+            if removal not in (None, number) and need not in want.needs:
                 self.network.before[removal].append(number)
 
     def _wire_absorbed(self, key: str, want: Spec) -> None:
@@ -192,9 +205,11 @@ class _Wiring:
 
     def _gate_removed(self, members: list[str]) -> None:
         before = self.network.before
-        leave = len(before)
-        before.append([])
+        leave, left = len(before), len(before) + 1
+        before.extend(([], sorted({self.steps.gone[key] for key in members})))
         for key in members:
             before[self.steps.gone[key]].append(leave)
+            if key in self.steps.made:  # none is made anew while the others still stand
+                before[self.steps.made[key]].append(left)
             self._old_ring[key] = leave
             self._leave[key] = leave

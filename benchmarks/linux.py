@@ -15,9 +15,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from kvs_descriptors import linux
+from kvs_agent.wiring import linux_scheduler
 from kvs_descriptors.linux import keys
-from kvscheduler import Scheduler
 from ligato.linux.interfaces import interface_pb2
 from ligato.linux.namespace import namespace_pb2
 
@@ -100,7 +99,7 @@ def _values(pairs: int, namespace: str) -> dict[str, object]:
 async def _apply(values: dict[str, object], journal: Path) -> float:
     """Return the seconds from nothing to done: start, retrieve, plan, journal, all of it."""
     started = time.perf_counter()
-    async with Scheduler(linux.descriptors(), journal=journal) as scheduler:
+    async with linux_scheduler(journal) as scheduler:
         transaction = scheduler.transaction(resync="full")
         for key, value in values.items():
             transaction.set(key, value)

@@ -102,6 +102,15 @@ class Node:
         return self.blocked or self.late or self.rejected is not None
 
     @property
+    def is_calm(self) -> bool:
+        """Whether it stands just as it is wanted, as far as is known."""
+        return (
+            self.have is self.want
+            and self.have is not None
+            and not (self.is_troubled or self.broken or self.unsure)
+        )
+
+    @property
     def is_property(self) -> bool:
         """Whether only the southbound makes it."""
         return self.want is None and self.origin is not Origin.NORTHBOUND

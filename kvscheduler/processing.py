@@ -11,6 +11,7 @@ from .errors import OperationError, PlanStale, SchedulerError
 from .executor import Run
 from .graph import Node
 from .ledger import Memory
+from .pause import collector_paused
 from .plan import Executed, Plan, TransactionResult
 from .planner import Change, Draft
 from .planner.meaning import same
@@ -43,6 +44,11 @@ class Processing:
         """
         if self._work.refresh is not None:
             return None
+        change = self._work.change
+        with collector_paused(len(change.values) + len(change.deletes)):
+            return self._start()
+
+    def _start(self) -> TransactionResult | None:
         draft = self._prepare()
         if draft is None or self._begin(draft):
             return self._finish()

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from .engine import Engine, Work
 from .model import RetryPolicy
+from .pause import collector_paused
 from .plan import Plan, TransactionResult
 from .planner import Change, Draft
 
@@ -83,8 +84,9 @@ class Transaction:
         """
         prepared = self._prepared
         if prepared is None or prepared[1].revision != self._engine.graph.revision:
-            draft = self._engine.draft(self._as_change())
-            prepared = self._prepared = (draft, self._engine.plan(draft))
+            with collector_paused(len(self._values) + len(self._deletes)):
+                draft = self._engine.draft(self._as_change())
+                prepared = self._prepared = (draft, self._engine.plan(draft))
         return prepared[1]
 
     async def commit(self, expect: Plan | None = None) -> TransactionResult:

@@ -9,7 +9,11 @@ import kvs_agent.sources.models  # noqa: F401 - loads the classes that a journal
 from kvs_descriptors import linux
 from kvscheduler import Scheduler
 
-__all__ = ["linux_scheduler"]
+__all__ = ["MAX_PARALLEL", "linux_scheduler"]
+
+# Both ends of a cable should be under way together, and the kernel answers at once: what limits
+# the requests in flight is each namespace's socket, not this.
+MAX_PARALLEL = 1024
 
 
 def linux_scheduler(state: Path) -> Scheduler:
@@ -18,4 +22,4 @@ def linux_scheduler(state: Path) -> Scheduler:
     It takes up what the journal says, and changes the system only when told to. A journal can
     hold every value that files can, so all their classes are loaded.
     """
-    return Scheduler(linux.descriptors(), journal=state, recover=False)
+    return Scheduler(linux.descriptors(), journal=state, recover=False, max_parallel=MAX_PARALLEL)

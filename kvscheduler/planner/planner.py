@@ -15,6 +15,7 @@ from .choices import choices_for
 from .closure import Closure
 from .conflicts import Conflicts, close
 from .explain import Explanation
+from .plain import plain_updates
 from .steps import Steps
 from .wants import Wants, resolve
 
@@ -28,6 +29,9 @@ def draft(graph: Graph, registry: Registry, change: Change) -> Draft:
     lenient. Costs as much as the change touches.
     """
     wants = resolve(graph, registry, change)
+    plain = plain_updates(graph, wants, change)
+    if plain is not None:
+        return plain
     seeds = _seeds(graph, wants, change)
     held: dict[str, str] = {}
     denied: dict[str, str] = {}

@@ -161,7 +161,8 @@ class _Resolution:
         try:
             binding = bound(self.wants.registry, key)
             if old is not None and self._is_unchanged(key, node, old, binding, value):
-                self.wants.unblocked[key] = None
+                if self._needs_another_try(node, old):
+                    self.wants.unblocked[key] = None
                 return
             spec = specify(binding, key, value)
         except InvalidValue as error:
@@ -172,6 +173,16 @@ class _Resolution:
             self.wants.unblocked[key] = None
         if spec.derived or (old is not None and old.derived):
             self.changed_bases.append((key, old, spec))
+
+    def _needs_another_try(self, node: Node | None, old: Spec) -> bool:
+        """Tell whether setting an equal value again has anything to mend."""
+        if node is None or not node.is_calm:
+            return True
+        nodes = self.graph.nodes
+        return any(
+            (follower := nodes.get(one.key)) is not None and not follower.is_calm
+            for one in old.derived
+        )
 
     def _is_unchanged(
         self, key: str, node: Node | None, old: Spec, binding: Binding | None, value: Any

@@ -107,10 +107,10 @@ class RetryPolicy:
 
     def __post_init__(self) -> None:
         """Refuse what would retry without a pause, or never, with ``ValueError``."""
-        for name in ("first_delay", "max_delay"):
-            value = getattr(self, name)
-            if not 0 < value < math.inf:
-                raise ValueError(f"{name}: {value!r} is not a number of seconds above 0")
+        if not 0 < self.first_delay < math.inf:
+            raise ValueError(f"first_delay: {self.first_delay!r} is no number of seconds above 0")
+        if not self.max_delay > 0:
+            raise ValueError(f"max_delay: {self.max_delay!r} is no number of seconds above 0")
         if not 1 <= self.factor < math.inf:
             raise ValueError(f"factor: {self.factor!r} is not a number from 1")
         if self.max_attempts is not None and self.max_attempts < 0:

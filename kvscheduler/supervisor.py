@@ -52,14 +52,14 @@ class Supervisor:
         """Attach the descriptors, open the journal, begin to watch."""
         if self.is_closed or self._owner is not None:
             raise SchedulerClosed("a scheduler is started once; make another one")
+        records = self._open_journal()
         try:
-            await self._start()
+            await self._start(records)
         except BaseException:
             await self._close(at_once=True)
             raise
 
-    async def _start(self) -> None:
-        records = self._open_journal()
+    async def _start(self, records: Records | None) -> None:
         for binding in self._engine.registry:
             self._attach(binding)
         if records is not None:

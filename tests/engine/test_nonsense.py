@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -66,6 +67,13 @@ def cancels(*_args: object, **_options: object) -> Any:
 def generates(*_args: object, **_options: object) -> Iterator[Any]:
     yield Depends("b/1")
     raise Boom("half-way")
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    """Have coroutines that nobody awaits die in the test that made them, where that is meant."""
+    yield
+    gc.collect()
 
 
 async def coroutine(*_args: object, **_options: object) -> None:

@@ -227,7 +227,7 @@ def test_explain_tells_of_derived_values_and_helps_with_typing(
 
 
 def test_a_second_kvsctl_is_told_who_holds_the_state(machine: Machine) -> None:
-    write(cables(600))
+    write(cables(250))
     with machine.start(*kvsctl(), "apply", "net.yaml") as first:
         assert first.stdout is not None
         first.stdout.readline()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How hard hypothesis tries, in all tests: HYPOTHESIS_PROFILE is dev (the default), ci, search or raw.
+"""How hard hypothesis tries, in all tests: HYPOTHESIS_PROFILE=dev (the default), ci, search, raw.
 
 dev and ci repeat the same examples; search draws new ones; raw does too and reduces nothing,
 for a first look. HYPOTHESIS_EXAMPLES overrides how many of them.

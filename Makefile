@@ -55,8 +55,8 @@ tests: $(STAMP)  ## run the tests alone, without coverage
 
 cov: $(STAMP)  ## run the tests with coverage
 	$(PY) -m coverage run -m pytest
-	$(PY) -m coverage report --include='kvscheduler/*' --omit='kvscheduler/testing/*,$(CORE)'
-	$(PY) -m coverage report --include='$(CORE)'
+	$(PY) -m coverage report --fail-under=95 --include='kvscheduler/*' --omit='kvscheduler/testing/*,$(CORE)'
+	$(PY) -m coverage report --fail-under=97 --include='$(CORE)'
 
 sim: $(STAMP)  ## search longer for counterexamples to the laws
 	HYPOTHESIS_PROFILE=search $(PY) -m pytest tests/properties tests/sim

@@ -11,7 +11,7 @@ from typing import Any
 from .clock import Clock
 from .registry import Binding
 
-__all__ = ["Calls", "DeadlineExceeded"]
+__all__ = ["Calls", "DeadlineExceeded", "identity"]
 
 Done = Callable[[Any, Exception | None], None]
 
@@ -82,7 +82,7 @@ class Calls:
                 raise RuntimeError("the call was cancelled from within") from error
             if not hasattr(result, "__await__"):
                 return result
-            args, call = (result,), _identity
+            args, call = (result,), identity
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
         def done(result: Any, error: Exception | None) -> None:
@@ -166,7 +166,8 @@ async def _answer(
     return result, None
 
 
-def _identity(value: Any) -> Any:
+def identity(value: Any) -> Any:
+    """Return the value: the call to make where only its awaitable is left."""
     return value
 
 

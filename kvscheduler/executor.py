@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .calls import Calls, DeadlineExceeded
+from .calls import Calls, DeadlineExceeded, identity
 from .clock import Clock
 from .errors import OperationError
 from .graph import Node
@@ -100,12 +100,12 @@ class Run:
                 self._next = position
                 return False
             try:
-                metadata = _call_inline(binding, operation, node)
+                metadata = _call(binding, operation, node.metadata)
             except _ANY as error:
                 self._fail(position, error, monotonic() - before)
                 return False
             if metadata is not None and hasattr(metadata, "__await__"):
-                self._start_call(position, binding, _identity, (metadata,))
+                self._start_call(position, binding, identity, (metadata,))
                 return False
             state[position] = _DONE
             ledger.succeeded(operation, node, metadata)
@@ -195,7 +195,8 @@ class Run:
     def _start(self, position: int, binding: Binding) -> None:
         operation = self.operations[position]
         node = self.executor.graph.nodes[operation.key]
-        call, args = _call_of(binding, operation, node.metadata)
+        call: Callable[..., Any] = _call
+        args: tuple[Any, ...] = (binding, operation, node.metadata)
         if binding.inline:
             before = self.executor.clock.monotonic()
             try:
@@ -209,7 +210,7 @@ class Run:
                     _report_overrun(binding, operation, duration)
                 self._succeed(position, result, duration)
                 return
-            call, args = _identity, (result,)
+            call, args = identity, (result,)
         self._start_call(position, binding, call, args)
 
     def _start_call(
@@ -285,27 +286,16 @@ def _binding_of(operation: Operation, node: Node) -> Binding:
     return spec.binding  # type: ignore[union-attr,return-value]  # the planner saw to it
 
 
-def _call_inline(binding: Binding, operation: Operation, node: Node) -> Any:
+def _call(binding: Binding, operation: Operation, metadata: Any) -> Any:
+    """Call the descriptor's method that carries out an operation."""
     kind, key = operation.kind, operation.key
     if kind == "create":
         return binding.create(key, operation.new)  # type: ignore[misc]  # the planner saw to it
     if kind == "update":
         return binding.update(  # type: ignore[misc]  # the planner saw to it
-            key, operation.old, operation.new, node.metadata
+            key, operation.old, operation.new, metadata
         )
-    return binding.delete(key, operation.old, node.metadata)
-
-
-def _call_of(
-    binding: Binding, operation: Operation, metadata: Any
-) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    if operation.kind == "create":
-        assert binding.create is not None
-        return binding.create, (operation.key, operation.new)
-    if operation.kind == "update":
-        assert binding.update is not None
-        return binding.update, (operation.key, operation.old, operation.new, metadata)
-    return binding.delete, (operation.key, operation.old, metadata)
+    return binding.delete(key, operation.old, metadata)
 
 
 def _report_overrun(binding: Binding, operation: Operation, duration: float) -> None:
@@ -313,7 +303,3 @@ def _report_overrun(binding: Binding, operation: Operation, duration: float) -> 
         "descriptor %s held up the event loop for %.3f s with %s %s; make it async, or blocking",
         binding.name, duration, operation.kind, operation.key,
     )  # fmt: skip
-
-
-def _identity(value: Any) -> Any:
-    return value

@@ -16,7 +16,7 @@ from .closure import Closure
 from .conflicts import Conflicts, close
 from .explain import Explanation
 from .plain import plain_updates
-from .steps import Steps
+from .steps import LEFT_ALONE, Steps
 from .wants import Wants, resolve
 
 __all__ = ["draft"]
@@ -42,14 +42,14 @@ def draft(graph: Graph, registry: Registry, change: Change) -> Draft:
         operations, edges = _ordered(steps)
         if not (steps.refused or steps.stuck_recreates or steps.recreated):
             break
-        stuck = {**steps.refused, **steps.stuck_recreates, **_adopted_recreates(steps)}
+        others = {**steps.refused, **_adopted_recreates(steps)}
+        stuck = {**steps.stuck_recreates, **others}
         fresh = {key: why for key, why in stuck.items() if key not in held}
         if not fresh:
             break
         for key, why in fresh.items():
             Conflicts(closure).hold(key, why)
-        refused.update(steps.refused)
-        refused.update(_adopted_recreates(steps))
+        refused.update(others)
     return Draft(
         wants=wants.specs,
         rejected=wants.rejected,
@@ -164,8 +164,9 @@ def _permuted(
 
 
 def _adopted_recreates(steps: Steps) -> dict[str, str]:
-    why = "the change needs a recreate, but others made the value: it is left as it is"
-    return {key: why for key in steps.recreated if steps.outlook.is_exempt(steps.nodes[key])}
+    return {
+        key: LEFT_ALONE for key in steps.recreated if steps.outlook.is_exempt(steps.nodes[key])
+    }
 
 
 def _waiting(closure: Closure, refused: dict[str, str]) -> dict[str, str]:

@@ -11,7 +11,9 @@ from .closure import Closure
 from .meaning import equivalent, must_recreate, same
 from .rings import rings
 
-__all__ = ["Steps"]
+__all__ = ["LEFT_ALONE", "Steps"]
+
+LEFT_ALONE = "the change needs a recreate, but others made the value: it is left as it is"
 
 
 class Steps:
@@ -100,9 +102,7 @@ class Steps:
         elif not must_recreate(binding, key, have.value, want.value, node.metadata):
             self.updated[key] = want
         elif self.outlook.is_exempt(node):
-            self.refused[key] = (
-                "the change needs a recreate, but others made the value: it is left as it is"
-            )
+            self.refused[key] = LEFT_ALONE
         else:
             how = "has no update" if binding.update is None else "demands it for this change"
             self.demanded[key] = f"descriptor {binding.name} {how}"

@@ -187,12 +187,9 @@ class _Resolution:
     def _is_unchanged(
         self, key: str, node: Node | None, old: Spec, binding: Binding | None, value: Any
     ) -> bool:
-        return (
-            old.binding is binding
-            and not (self.change.rebind and self._is_rebound(key, old))
-            and (node is None or node.rejected is None)
-            and same(old.value, value)
-        )
+        if self.change.rebind and self._is_rebound(key, old):
+            return False
+        return _is_same(node, old, binding, value)
 
     def _refuse(self, key: str, value: Any, old: Spec | None) -> None:
         error, again = self.refused[key]
@@ -218,7 +215,8 @@ class _Resolution:
             current = self.wants.spec(key)
             try:
                 binding = bound(self.wants.registry, key)
-                if current is not None and self._is_same_derived(key, current, binding, value):
+                node = self.graph.nodes.get(key)
+                if current is not None and _is_same(node, current, binding, value):
                     continue
                 self.specs[key] = specify(binding, key, value, base)
             except InvalidValue as error:
@@ -256,16 +254,6 @@ class _Resolution:
         if old is None or old.base is None or old.base == base:
             return
         self.specs[key] = specify(old.binding, key, old.value, base)
-
-    def _is_same_derived(
-        self, key: str, current: Spec, binding: Binding | None, value: Any
-    ) -> bool:
-        node = self.graph.nodes.get(key)
-        return (
-            current.binding is binding
-            and (node is None or node.rejected is None)
-            and same(current.value, value)
-        )
 
     def _check_once_derived(self) -> None:
         """Refuse a key that the northbound takes from a base that still derives it."""
@@ -318,6 +306,15 @@ class _Resolution:
             spec = self.wants.spec(key)
             if spec is not None and spec.derived:
                 self.wants.unblocked.update(dict.fromkeys(d.key for d in spec.derived))
+
+
+def _is_same(node: Node | None, old: Spec, binding: Binding | None, value: Any) -> bool:
+    """Tell whether a wish is what was wanted already, of the same descriptor and valid."""
+    return (
+        old.binding is binding
+        and (node is None or node.rejected is None)
+        and same(old.value, value)
+    )
 
 
 def _is_own_wish(node: Node) -> bool:

@@ -96,10 +96,13 @@ def _values(pairs: int, namespace: str) -> dict[str, object]:
     return wanted
 
 
-async def _apply(values: dict[str, object], journal: Path) -> float:
-    """Return the seconds from nothing to done: start, retrieve, plan, journal, all of it."""
+async def _apply(values: dict[str, object], journal: Path, owner: str) -> float:
+    """Return the seconds from nothing to done: start, retrieve, plan, journal, all of it.
+
+    Each run has an owner of its own: what earlier runs have left is not its to remove.
+    """
     started = time.perf_counter()
-    async with linux_scheduler(journal) as scheduler:
+    async with linux_scheduler(journal, owner) as scheduler:
         transaction = scheduler.transaction(resync="full")
         for key, value in values.items():
             transaction.set(key, value)
@@ -112,7 +115,7 @@ async def _apply(values: dict[str, object], journal: Path) -> float:
 def _engine(pairs: int, namespace: str) -> float:
     values = _values(pairs, namespace)
     with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(_apply(values, Path(folder) / "journal.db"))
+        return asyncio.run(_apply(values, Path(folder) / "journal.db", owner=namespace))
 
 
 def _profiled(pairs: int, namespace: str) -> str:

@@ -16,10 +16,13 @@ __all__ = ["MAX_PARALLEL", "linux_scheduler"]
 MAX_PARALLEL = 1024
 
 
-def linux_scheduler(state: Path) -> Scheduler:
+def linux_scheduler(state: Path, owner: str = "kvs") -> Scheduler:
     """Return an engine for this machine's networking that begins nothing by itself.
 
     It takes up what the journal says, and changes the system only when told to. A journal can
-    hold every value that files can, so all their classes are loaded.
+    hold every value that files can, so all their classes are loaded. What another ``owner`` has
+    made on this machine is a stranger's.
     """
-    return Scheduler(linux.descriptors(), journal=state, recover=False, max_parallel=MAX_PARALLEL)
+    return Scheduler(
+        linux.descriptors(owner), journal=state, recover=False, max_parallel=MAX_PARALLEL
+    )

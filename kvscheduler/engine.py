@@ -45,7 +45,7 @@ class Work:
     kind: str
     change: Change
     description: str = ""
-    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    labels: dict[str, str] = dataclasses.field(default_factory=dict)
     retry: RetryPolicy | None = None
     revert: bool = False
     refresh: str | None = None

@@ -6,7 +6,7 @@ Plain dicts, since they measure fastest; networkx gets a copy when people ask fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .keyindex import KeyIndex, PrefixIndex
@@ -128,7 +128,7 @@ class Graph:
         self.nodes: dict[str, Node] = {}
         self.revision = 0
         self.unsettled: dict[str, None] = {}
-        self.held: dict[str, str] = {}
+        self.held: Mapping[str, str] = {}
         self.claimants: dict[str, str] = {}
         self.holders: dict[str, str] = {}
         self.watching = PrefixIndex()
@@ -171,7 +171,11 @@ class Graph:
             return
         self.revision += 1
         node.want = spec
-        self._reindex(node.key, old, spec, node.have)
+        have = node.have
+        if spec is not None and spec is not have and (spec.needs or spec.anyof):
+            self._add_edges(node.key, spec)
+        if old is not None and old is not have:
+            self._drop_edges(node.key, old, spec, have)
         if old is not None and old.claims:
             self._drop_claims(self.claimants, node.key, old.claims)
         if spec is not None and spec.claims:
@@ -183,7 +187,11 @@ class Graph:
         self.revision += 1
         node.have = spec
         if old is not spec:
-            self._reindex(node.key, old, spec, node.want)
+            want = node.want
+            if spec is not None and spec is not want:
+                self._add_edges(node.key, spec)
+            if old is not None and old is not want:
+                self._drop_edges(node.key, old, spec, want)
             if old is not None and old.claims:
                 self._drop_claims(self.holders, node.key, old.claims)
             if spec is not None and spec.claims:
@@ -220,12 +228,6 @@ class Graph:
         for claim in claims:
             if index.get(claim) == key:
                 del index[claim]
-
-    def _reindex(self, key: str, old: Spec | None, new: Spec | None, other: Spec | None) -> None:
-        if new is not None and new is not other:
-            self._add_edges(key, new)
-        if old is not None and old is not other:
-            self._drop_edges(key, old, new, other)
 
     def _add_edges(self, key: str, spec: Spec) -> None:
         dependents = self._dependents

@@ -120,7 +120,8 @@ class Ledger:
             touched[key] = None
             graph.set_have(node, node.want, node.metadata)
         touched.update(dict.fromkeys(draft.seeds))
-        self.place_facts(draft.facts.get(-1, ()))
+        if draft.facts:
+            self.place_facts(draft.facts.get(-1, ()))
 
     def _unblock(self, key: str, *, retrying: bool) -> None:
         node = self.graph.nodes.get(key)
@@ -196,7 +197,12 @@ class Ledger:
             node = graph.nodes.get(key)
             if node is None:
                 continue
-            if node.have is node.want and node.have is not None and not node.is_troubled:
+            have = node.have
+            if (
+                have is node.want
+                and have is not None
+                and not (node.blocked or node.late or node.rejected is not None)
+            ):
                 state = ValueState.CONFIGURED
             else:
                 state = state_of(graph, node)

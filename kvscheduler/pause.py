@@ -3,27 +3,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
-from collections.abc import Iterator
 
 __all__ = ["collector_paused"]
 
 _LARGE = 500
 
 
-@contextlib.contextmanager
-def collector_paused(values: int) -> Iterator[None]:
+class collector_paused:  # noqa: N801 - reads as what it does, as in contextlib
     """Collect nothing inside where many values are at stake; for sections that never wait.
 
     A change of 20,000 values makes half a million objects that all stay. The collector would
     walk through all of them again and again, for a quarter of the time, and find nothing.
     """
-    if values < _LARGE or not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
+
+    __slots__ = ("_pauses",)
+
+    def __init__(self, values: int) -> None:
+        self._pauses = values >= _LARGE and gc.isenabled()
+
+    def __enter__(self) -> None:
+        if self._pauses:
+            gc.disable()
+
+    def __exit__(self, *raised: object) -> None:
+        if self._pauses:
+            gc.enable()

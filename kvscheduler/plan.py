@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -41,6 +40,9 @@ class Executed(NamedTuple):
     revert: bool = False
 
 
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
 class Plan:
     """Operations in an order in which they can run, and what each has to wait for.
 
@@ -61,8 +63,8 @@ class Plan:
         self.operations: tuple[Operation, ...] = tuple(operations)
         self._waits = edges
         self._edges: tuple[tuple[int, ...], ...] | None = None
-        self.pending: Mapping[str, str] = MappingProxyType(dict(pending or {}))
-        self.invalid: Mapping[str, str] = MappingProxyType(dict(invalid or {}))
+        self.pending = MappingProxyType(dict(pending)) if pending else _NONE
+        self.invalid = MappingProxyType(dict(invalid)) if invalid else _NONE
         self.revision = revision
         self._graph: networkx.DiGraph[int] | None = None
 
@@ -136,8 +138,7 @@ def _expanded(waits: Sequence[tuple[int, ...]], count: int) -> tuple[tuple[int, 
     return tuple(tuple(sorted(opened(waits[position]))) for position in range(count))
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class TransactionResult:
+class TransactionResult(NamedTuple):
     """How a transaction ended; the record that the history keeps.
 
     ``errors`` maps keys to what went wrong on them. ``kind`` is "transaction", "resync",
@@ -150,7 +151,7 @@ class TransactionResult:
     operations: tuple[Executed, ...]
     plan: Plan
     description: str = ""
-    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    labels: Mapping[str, str] = _NONE
     started: float = 0.0
     duration_s: float = 0.0
     reverted: bool = False

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -27,13 +28,13 @@ class Processing:
         self._work = work
         self._errors: dict[str, Exception] = {}
         self._executed: list[Executed] = []
-        self._memories: dict[str, Memory | None] = {}
+        self._memories: Mapping[str, Memory | None] = _NOTHING
         self._started = engine.clock.now()
         self._began = engine.clock.monotonic()
         self._plan: Plan = _EMPTY
         self._run: Run | None = None
         self._reverted = False
-        self._not_undone: set[str] = set()
+        self._not_undone: frozenset[str] = frozenset()
         engine.numbers += 1
         self._number = engine.numbers
 
@@ -81,10 +82,11 @@ class Processing:
             engine.numbers -= 1
             raise
         self._plan = plan
-        for key, (_, _, error) in draft.rejected.items():
-            self._errors[key] = error
-        for key, why in draft.refused.items():
-            self._errors[key] = OperationError(key, "update", SchedulerError(why))
+        if draft.rejected or draft.refused:
+            for key, (_, _, error) in draft.rejected.items():
+                self._errors[key] = error
+            for key, why in draft.refused.items():
+                self._errors[key] = OperationError(key, "update", SchedulerError(why))
         if work.revert:
             if self._errors:
                 return None
@@ -157,7 +159,7 @@ class Processing:
         for key in failed:
             engine.ledger.dismiss(key)
         if self._reverted:
-            self._not_undone.update(run.failed)
+            self._not_undone = self._not_undone.union(run.failed)
         engine.graph.unsettled.update(dict.fromkeys((*run.skipped(), *run.failed)))
         if run.stopped:
             self._undo(run)
@@ -218,7 +220,7 @@ class Processing:
                 operations=tuple(self._executed),
                 plan=self._plan,
                 description=work.description,
-                labels=MappingProxyType(dict(work.labels)),
+                labels=MappingProxyType(work.labels),
                 started=self._started,
                 duration_s=engine.clock.monotonic() - self._began,
                 reverted=self._reverted,
@@ -227,6 +229,7 @@ class Processing:
 
 
 _EMPTY = Plan()
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def _is_same_plan(one: Plan, other: Plan) -> bool:

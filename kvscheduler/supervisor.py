@@ -215,9 +215,10 @@ class Supervisor:
 
     async def submit(self, work: Work) -> TransactionResult:
         """Do a piece of work in its turn and return the result."""
-        self._check_running()
         turns = self._engine.turns
-        await turns.take()
+        if not turns.try_take():
+            self._check_running()
+            await turns.take()
         rest = None
         try:
             self._check_running()

@@ -48,7 +48,7 @@ class Transaction:
         self._resync = resync
         self._retry = retry
         self._revert = revert
-        self._labels = dict(labels or {})
+        self._labels = dict(labels) if labels else {}
         self._values: dict[str, Any] = {}
         self._deletes: dict[str, None] = {}
         self._prepared: tuple[Draft, Plan] | None = None

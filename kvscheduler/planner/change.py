@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from ..graph import Spec
 from ..plan import Operation
@@ -13,8 +13,10 @@ from ..plan import Operation
 __all__ = ["Change", "Draft"]
 
 
-@dataclasses.dataclass(slots=True, kw_only=True, eq=False, repr=False)
-class Change:
+_NONE: Mapping[Any, Any] = MappingProxyType({})
+
+
+class Change(NamedTuple):
     """A wanted change.
 
     ``replace``: what is not in ``values`` is wanted no longer. ``rebind``: descriptors have
@@ -25,19 +27,18 @@ class Change:
     failed keys that are not tried again, even where they are among ``values``.
     """
 
-    values: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    values: Mapping[str, Any] = _NONE
     deletes: tuple[str, ...] = ()
     replace: bool = False
     rebind: bool = False
     unblock: tuple[str, ...] | None = ()
     purge: bool = False
-    against: Mapping[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
+    against: Mapping[str, tuple[int, int]] = _NONE
     frozen: frozenset[str] = frozenset()
     lenient: bool = False
 
 
-@dataclasses.dataclass(slots=True, eq=False, repr=False)
-class Draft:
+class Draft(NamedTuple):
     """What a change comes to: operations with their order, and what to note when they are done.
 
     ``wants`` are the changed wishes, ``rejected`` the invalid ones as (value, base, error).
@@ -49,15 +50,15 @@ class Draft:
     those of gates: steps without an operation that many wait for.
     """
 
-    wants: dict[str, Spec | None]
-    rejected: dict[str, tuple[Any, str | None, Exception]]
-    unblocked: dict[str, None]
-    operations: list[Operation]
-    edges: list[tuple[int, ...]]
-    absorbed: list[str]
-    released: list[str]
-    facts: dict[int, list[tuple[str, Spec | None]]]
-    waiting: dict[str, str]
-    refused: dict[str, str]
-    held: dict[str, str]
-    seeds: tuple[str, ...]
+    wants: Mapping[str, Spec | None]
+    seeds: Sequence[str]
+    operations: Sequence[Operation]
+    edges: Sequence[tuple[int, ...]]
+    rejected: Mapping[str, tuple[Any, str | None, Exception]] = _NONE
+    unblocked: Iterable[str] = ()
+    absorbed: Sequence[str] = ()
+    released: Sequence[str] = ()
+    facts: Mapping[int, list[tuple[str, Spec | None]]] = _NONE
+    waiting: Mapping[str, str] = _NONE
+    refused: Mapping[str, str] = _NONE
+    held: Mapping[str, str] = _NONE

@@ -24,7 +24,7 @@ def choices_for(steps: Steps) -> Iterator[Choice]:
         if final is not None and final.anyof and not final.is_fact:
             for group in final.anyof:
                 yield from supports.for_creation(key, number, group)
-    for key, number in steps.gone.items():
+    for key, number in steps.gone.items() if supports.graph.watching else ():
         have = steps.closure.graph.have(key)
         if have is not None and have.anyof:
             for group in have.anyof:

@@ -77,6 +77,7 @@ class Closure:
     def _grow(self, keys: Iterable[str]) -> None:
         added, waiters, stands = self.outlook.added, self._waiters, self.outlook.stands
         specs, nodes, denied = self.wants.specs, self.nodes, self.outlook.denied
+        dependents, is_watched = self.graph.dependents, bool(self.graph.watching)
         for key in keys:
             spec = specs.get(key)
             if (
@@ -96,12 +97,8 @@ class Closure:
                         break
                 else:
                     self.outlook.add(key, spec)
-                    if self._is_awaited(key):
+                    if is_watched or self.waiting or dependents(key):
                         self._wake_all(key)
-
-    def _is_awaited(self, key: str) -> bool:
-        graph = self.graph
-        return bool(graph.dependents(key) or graph.watching or self._watching)
 
     def _wake_all(self, key: str) -> None:
         stack: list[str] = []
@@ -239,13 +236,16 @@ class Closure:
         self._fallen.append(key)
 
     def _cascade(self) -> None:
+        removed, has_anyof = self.outlook.removed, self._has_anyof()
         while self._fallen:
             key = self._fallen.pop()
             for dependent in self._all_dependents(key):
+                if dependent in removed:
+                    continue
                 spec = self._bound_final(dependent)
                 if spec is not None and key in spec.needs:
                     self._fall(dependent)
-            if self._has_anyof():
+            if has_anyof:
                 self._cascade_anyof(key)
 
     def _cascade_anyof(self, key: str) -> None:
@@ -269,8 +269,9 @@ class Closure:
         self._index_new()
         return bool(self.graph.watching or self._new_watching)
 
-    def _all_dependents(self, key: str) -> list[str]:
-        return [*self.graph.dependents(key), *self._index_new().get(key, ())]
+    def _all_dependents(self, key: str) -> Iterable[str]:
+        known, new = self.graph.dependents(key), self._index_new().get(key)
+        return [*known, *new] if new else known
 
     def _all_watchers(self, key: str) -> list[str]:
         self._index_new()

@@ -53,7 +53,7 @@ class Conflicts:
                 and not self._outlook.is_exempt(node)
             ):
                 self.hold(key, f"{dependent} still stands and needs it")
-        for watcher in self._graph.watching.of(key):
+        for watcher in self._graph.watching.of(key) if self._graph.watching else ():
             node = self._nodes[watcher]
             if node.have is None or watcher in self._outlook.removed:
                 continue

@@ -39,17 +39,10 @@ def plain_updates(graph: Graph, wants: Wants, change: Change) -> Draft | None:
             return None
     return Draft(
         wants=wants.specs,
-        rejected={},
-        unblocked={},
+        seeds=tuple(wants.specs),
         operations=operations,
         edges=[()] * len(operations),
         absorbed=absorbed,
-        released=[],
-        facts={},
-        waiting={},
-        refused={},
-        held={},
-        seeds=tuple(wants.specs),
     )
 
 

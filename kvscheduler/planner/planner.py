@@ -52,17 +52,17 @@ def draft(graph: Graph, registry: Registry, change: Change) -> Draft:
         refused.update(others)
     return Draft(
         wants=wants.specs,
-        rejected=wants.rejected,
-        unblocked=wants.unblocked,
+        seeds=seeds,
         operations=operations,
         edges=edges,
+        rejected=wants.rejected,
+        unblocked=wants.unblocked,
         absorbed=[key for key in steps.absorbed if key not in steps.recreated],
         released=closure.released,
         facts=steps.facts,
         waiting=_waiting(closure, refused),
         refused=refused,
         held=dict(held),
-        seeds=seeds,
     )
 
 
@@ -139,7 +139,8 @@ def _create_edges(steps: Steps) -> list[tuple[int, ...]]:
     for operation in steps.operations:
         spec = added[operation.key]
         with_anyof = with_anyof or bool(spec.anyof)
-        edges.append(tuple([made[need] for need in spec.needs if need in made]))
+        needs = spec.needs
+        edges.append(tuple([made[need] for need in needs if need in made]) if needs else ())
     if with_anyof:
         for choice in choices_for(steps):
             first, then = min(choice.edges)

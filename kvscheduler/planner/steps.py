@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 from ..graph import Node, Spec
@@ -137,9 +138,18 @@ class Steps:
 
     def build_creates(self) -> None:
         """Make the operations of a change that only creates, in the order they were found."""
+        operations, made = self.operations, self.made
         for key, spec in self.outlook.added.items():
-            self._add_create(key, spec)
-        self._place_facts()
+            binding = spec.binding
+            if binding is None:
+                continue  # a fact
+            made[key] = len(operations)
+            reason = self._why_created(key, spec)
+            operations.append(
+                Operation("create", key, spec.base, binding.name, None, spec.value, reason)
+            )
+        if len(operations) < len(self.outlook.added):
+            self._place_facts()
 
     def build_updates(self) -> None:
         """Make the operations of a change that only updates, in key order."""
@@ -292,7 +302,7 @@ class Steps:
 
     def _why_created(self, key: str, spec: Spec) -> str:
         if key in self.outlook.wants.specs:
-            return "wanted" if spec.base is None else f"derived from {spec.base}"
+            return "wanted" if spec.base is None else _why_derived(spec.base)
         node = self.nodes.get(key)
         if node is not None and node.blocked:
             return "tried again after a failure"
@@ -302,6 +312,12 @@ class Steps:
             if need in self.outlook.added:
                 return f"{need} is there now"
         return "it is missing" if not spec.anyof else "what it waited for is there now"
+
+
+@functools.lru_cache(maxsize=1)
+def _why_derived(base: str) -> str:
+    """Return one text for all that a base brings along."""
+    return f"derived from {base}"
 
 
 def _operation(

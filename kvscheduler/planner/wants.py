@@ -32,11 +32,10 @@ class Wants:
 
     def spec(self, key: str) -> Spec | None:
         """Return what is wanted under a key once the change is in."""
-        try:
+        if key in self.specs:
             return self.specs[key]
-        except KeyError:
-            node = self.graph.nodes.get(key)
-            return None if node is None else node.want
+        node = self.graph.nodes.get(key)
+        return None if node is None else node.want
 
 
 def resolve(graph: Graph, registry: Registry, change: Change) -> Wants:
@@ -125,9 +124,9 @@ class _Resolution:
             return True
         return False
 
-    def _deleted(self) -> list[str]:
+    def _deleted(self) -> Iterable[str]:
         if not self.change.replace:
-            return sorted(set(self.change.deletes))
+            return sorted(set(self.change.deletes)) if self.change.deletes else ()
         kept = self.change.values
         return sorted(
             key for key, node in self.graph.nodes.items() if key not in kept and _is_own_wish(node)
@@ -268,6 +267,8 @@ class _Resolution:
 
     def _check_claims(self) -> None:
         claiming = [key for key, spec in self.specs.items() if spec is not None and spec.claims]
+        if not claiming:
+            return
         taken: dict[str, str] = {}
         claimants = self.graph.claimants
         for key in sorted(claiming):

@@ -134,6 +134,8 @@ class _Wiring:
                 self.network.before[number].append(giver)
 
     def _given_up(self) -> Iterator[tuple[int, str]]:
+        if not self.graph.holders:
+            return
         for key, number in (*self.steps.gone.items(), *self.steps.changed.items()):
             have = self.graph.have(key)
             if have is None or not have.claims:

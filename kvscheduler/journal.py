@@ -33,6 +33,9 @@ class Wanted:
     retry: RetryPolicy | None = None
 
 
+_NO_WISHES: Final[Mapping[str, Wanted]] = {}
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
     """A value that the southbound holds because of us, or that we took over (``adopted``).
@@ -49,10 +52,14 @@ class Made:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Records:
-    """All that a journal holds, by key."""
+    """All that a journal holds, by key.
+
+    ``rejected`` are the wishes that were invalid; a key's last valid one may still be wanted.
+    """
 
     wanted: dict[str, Wanted]
     made: dict[str, Made]
+    rejected: dict[str, Wanted] = dataclasses.field(default_factory=dict)
 
 
 class Journal:
@@ -115,28 +122,37 @@ class Journal:
         """Return what the journal holds, for tools: without the lock, and changing nothing."""
         return self._decoded(Store.peek(str(self.path), mark=self._lock.read_mark()))
 
-    def begin(self, wanted: Mapping[str, Wanted | None], intents: Mapping[str, object]) -> None:
+    def begin(
+        self,
+        wanted: Mapping[str, Wanted | None],
+        intents: Mapping[str, object],
+        rejected: Mapping[str, Wanted] = _NO_WISHES,
+    ) -> None:
         """Store, in one step, what is wanted from now on and what is about to be operated on.
 
-        A wanted value of None is wanted no longer. An intent is stored as doubtful, with the
-        value that will stand, or did; it keeps ``adopted`` and the metadata known before. All
-        of it outlives a SIGKILL on return; after a ``JournalError`` none of it is stored.
+        A wanted value of None is wanted no longer. A rejected one is remembered until the key
+        is wanted otherwise; one that the codec refuses is not. An intent is stored as doubtful,
+        with the value that will stand, or did; it keeps ``adopted`` and the metadata known
+        before. All of it outlives a SIGKILL on return; after a ``JournalError`` none of it is
+        stored.
         """
         store = self._opened()
         made = self._outcomes()
         wishes: dict[str, WantedEntry | None] = {}
         for key, want in wanted.items():
-            wishes[key] = (
-                None
-                if want is None
-                else (self._encoded(key, want.value), _retry_entry(want.retry))
-            )
+            wishes[key] = None if want is None else self._encoded_wish(key, want)
+        refused: dict[str, WantedEntry] = {}
+        for key, want in rejected.items():
+            try:
+                refused[key] = self._encoded_wish(key, want)
+            except NotEncodable as error:
+                _log.warning("the invalid wish for %s is not kept: %s", key, error)
         intended: dict[str, str | None] = {}
         for key, value in intents.items():
             want = wanted.get(key)
             same = want is not None and want.value is value
             intended[key] = None if same else self._encoded(key, value)
-        self._write(store, Batch(made=made, wanted=wishes, intents=intended))
+        self._write(store, Batch(made, wishes, intended, refused))
         self._intended.update(intents)
         self._known.update(intents)
 
@@ -227,6 +243,9 @@ class Journal:
             entries[key] = (value, self._encoded_metadata(key, made.metadata), flags)
         return entries
 
+    def _encoded_wish(self, key: str, wish: Wanted) -> WantedEntry:
+        return self._encoded(key, wish.value), _retry_entry(wish.retry)
+
     def _encoded(self, key: str, value: object) -> str:
         try:
             key.encode()
@@ -251,9 +270,13 @@ class Journal:
 
     def _decoded(self, state: State) -> Records:
         records = Records({}, {})
-        for key, (value, retry) in state.wanted.items():
-            policy = None if retry is None else RetryPolicy(**retry)
-            records.wanted[key] = Wanted(value=self._value(key, value), retry=policy)
+        for entries, wishes in (
+            (state.wanted, records.wanted),
+            (state.rejected, records.rejected),
+        ):
+            for key, (value, retry) in entries.items():
+                policy = None if retry is None else RetryPolicy(**retry)
+                wishes[key] = Wanted(value=self._value(key, value), retry=policy)
         for key, (value, metadata, flags) in state.made.items():
             records.made[key] = Made(
                 value=self._value(key, value),

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What one write adds to a journal, as text, and the state that a series of them leads to.
 
-A batch is a JSON object of three objects, applied in this order: ``made`` (outcomes: key to
+A batch is a JSON object of objects, applied in this order: ``made`` (outcomes: key to
 ``[value, metadata, flags]``, null where it is gone; a null value is the one intended before),
-``wanted`` (key to ``[value, retry]``, null where no longer wanted) and ``intents`` (key to
-value, null where it is the wanted one). Values are what the codec made, byte by character.
+``wanted`` (key to ``[value, retry]``, null where no longer wanted), ``rejected`` (the same for
+wishes that were invalid, until the key's next valid one; left out where there are none) and
+``intents`` (key to value, null where it is the wanted one). Values are what the codec made,
+byte by character.
 """
 
 from __future__ import annotations
@@ -33,14 +35,18 @@ class Batch:
     made: Mapping[str, MadeEntry | None] = dataclasses.field(default_factory=dict)
     wanted: Mapping[str, WantedEntry | None] = dataclasses.field(default_factory=dict)
     intents: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
+    rejected: Mapping[str, WantedEntry] = dataclasses.field(default_factory=dict)
 
     def is_empty(self) -> bool:
         """Tell whether there is nothing to store."""
-        return not (self.made or self.wanted or self.intents)
+        return not (self.made or self.wanted or self.intents or self.rejected)
 
     def text(self) -> str:
         """Return the batch as it stands in the file: ASCII."""
-        return _dump({"made": self.made, "wanted": self.wanted, "intents": self.intents})
+        parts = {"made": self.made, "wanted": self.wanted, "intents": self.intents}
+        if self.rejected:
+            parts["rejected"] = self.rejected
+        return _dump(parts)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,11 +55,12 @@ class State:
 
     wanted: dict[str, WantedEntry] = dataclasses.field(default_factory=dict)
     made: dict[str, tuple[str, str | None, int]] = dataclasses.field(default_factory=dict)
+    rejected: dict[str, WantedEntry] = dataclasses.field(default_factory=dict)
 
     def apply(self, text: str) -> None:
         """Bring in one batch."""
         batch: dict[str, dict[str, Any]] = json.loads(text)
-        wanted, made = self.wanted, self.made
+        wanted, made, rejected = self.wanted, self.made, self.rejected
         for key, outcome in batch["made"].items():
             if outcome is None:
                 made.pop(key, None)
@@ -61,10 +68,13 @@ class State:
                 value, metadata, flags = outcome
                 made[key] = (made[key][0] if value is None else value, metadata, flags)
         for key, wish in batch["wanted"].items():
+            rejected.pop(key, None)
             if wish is None:
                 wanted.pop(key, None)
             else:
                 wanted[key] = (wish[0], wish[1])
+        for key, wish in batch.get("rejected", {}).items():
+            rejected[key] = (wish[0], wish[1])
         for key, intended in batch["intents"].items():
             value = wanted[key][0] if intended is None else intended
             _, metadata, flags = made.get(key, (None, None, 0))
@@ -72,4 +82,4 @@ class State:
 
     def snapshot(self) -> Batch:
         """Return the one batch that leads here from nothing."""
-        return Batch(made=self.made, wanted=self.wanted)
+        return Batch(made=self.made, wanted=self.wanted, rejected=self.rejected)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from typing import Any
 
 from .graph import Graph, Node
@@ -28,17 +28,36 @@ class Keeper:
         ``retry`` is the policy of the keys in ``values``. Raises ``JournalError`` before
         anything is written.
         """
+
+        def wish(key: str, value: Any) -> Wanted:
+            node = self._graph.nodes.get(key)
+            policy = retry if key in values or node is None else node.retry
+            return Wanted(value=value, retry=policy)
+
         wanted: dict[str, Wanted | None] = {}
         for key, spec in draft.wants.items():
             if spec is None:
                 wanted[key] = None
             elif spec.base is None:
-                node = self._graph.nodes.get(key)
-                policy = retry if key in values or node is None else node.retry
-                wanted[key] = Wanted(value=spec.value, retry=policy)
+                wanted[key] = wish(key, spec.value)
         intents = {operation.key: _intended(operation) for operation in draft.operations}
-        if wanted or intents:
-            self.journal.begin(wanted, intents)
+        rejected = {
+            key: wish(key, value)
+            for key, (value, base, _) in draft.rejected.items()
+            if base is None
+        }
+        if wanted or intents or rejected:
+            self.journal.begin(wanted, intents, rejected)
+
+    def restore(self, keys: Iterable[str]) -> None:
+        """Write down again the invalid wishes that an undone transaction had replaced."""
+        nodes, rejected = self._graph.nodes, {}
+        for key in keys:
+            node = nodes.get(key)
+            if node is not None and node.rejected is not None and node.rejected[1] is None:
+                rejected[key] = Wanted(value=node.rejected[0], retry=node.retry)
+        if rejected:
+            self.journal.begin({}, {}, rejected)
 
     def note(self, draft: Draft) -> None:
         """Write down, soon, what stands as wanted without an operation, or is handed back."""

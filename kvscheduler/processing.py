@@ -212,6 +212,8 @@ class Processing:
         if self._reverted:
             for key in engine.ledger.restore(self._memories, self._not_undone):
                 engine.retries.rearm(key)
+            if engine.keeper is not None:
+                engine.keeper.restore(self._memories)
         return engine.close_books(
             TransactionResult(
                 number=self._number,

@@ -21,12 +21,16 @@ logger = logging.getLogger(__name__)
 
 
 def load(records: Records, engine: Engine) -> None:
-    """Start from a journal: wanted values are wanted, made ones stand or are in doubt."""
+    """Start from a journal: wanted values are wanted, made ones stand or are in doubt.
+
+    What was invalid is looked at once more: the descriptors may be newer ones.
+    """
     graph = engine.graph
-    values = {key: wanted.value for key, wanted in records.wanted.items()}
-    engine.ledger.take_on(engine.draft(Change(values=values, lenient=True)))
-    for key, wanted in records.wanted.items():
-        graph.nodes[key].retry = wanted.retry
+    for wishes in (records.wanted, records.rejected):
+        values = {key: wish.value for key, wish in wishes.items()}
+        engine.ledger.take_on(engine.draft(Change(values=values, lenient=True)))
+        for key, wish in wishes.items():
+            graph.nodes[key].retry = wish.retry
     _restore(records, graph, engine.registry)
     for key, node in graph.nodes.items():
         if node.want is not None and node.have is not node.want:

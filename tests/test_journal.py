@@ -23,7 +23,7 @@ from kvscheduler.model import RetryPolicy
 KEYS = st.sampled_from(["a", "b/ä", "c\0", "", "linux/interface/tap0"])
 VALUES = st.none() | st.integers() | st.text() | st.lists(st.integers(), max_size=3)
 POLICIES = st.none() | st.builds(
-    RetryPolicy, first_delay=st.floats(0, 9), max_attempts=st.none() | st.integers(0, 9)
+    RetryPolicy, first_delay=st.floats(0.001, 9), max_attempts=st.none() | st.integers(1, 9)
 )
 MADE = st.builds(
     Made, value=VALUES, metadata=VALUES, adopted=st.booleans(), doubtful=st.booleans()
@@ -49,23 +49,30 @@ class JournalMachine(RuleBasedStateMachine):
         wanted=st.dictionaries(KEYS, st.none() | st.builds(Wanted, value=VALUES, retry=POLICIES)),
         intents=st.dictionaries(KEYS, VALUES),
         shared=st.sets(KEYS),
+        rejected=st.dictionaries(KEYS, st.builds(Wanted, value=VALUES, retry=POLICIES)),
     )
     def begin(
-        self, wanted: dict[str, Wanted | None], intents: dict[str, object], shared: set[str]
+        self,
+        wanted: dict[str, Wanted | None],
+        intents: dict[str, object],
+        shared: set[str],
+        rejected: dict[str, Wanted],
     ) -> None:
         for key in shared:
             want = wanted.get(key)
             if want is not None:
                 intents[key] = want.value
 
-        self.journal.begin(wanted, intents)
+        self.journal.begin(wanted, intents, rejected)
 
         self.settle()
         for key, want in wanted.items():
+            self.stored.rejected.pop(key, None)
             if want is None:
                 self.stored.wanted.pop(key, None)
             else:
                 self.stored.wanted[key] = want
+        self.stored.rejected.update(rejected)
         for key, value in intents.items():
             old = self.stored.made.get(key, Made(value=None))
             self.stored.made[key] = dataclasses.replace(old, value=value, doubtful=True)

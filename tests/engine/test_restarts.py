@@ -11,7 +11,15 @@ from typing import Any
 
 import pytest
 
-from kvscheduler import Journal, JournalError, Retrieved, RetryPolicy, Scheduler, ValueState
+from kvscheduler import (
+    InvalidValue,
+    Journal,
+    JournalError,
+    Retrieved,
+    RetryPolicy,
+    Scheduler,
+    ValueState,
+)
 from kvscheduler.testing import VirtualClock
 from tests.engine.stage import Keyed, Plain, Stage, act
 
@@ -212,6 +220,83 @@ def test_policies_and_pending_values_outlive_a_restart(tmp_path: Path) -> None:
         assert stage.state("a/1") is ValueState.CONFIGURED
 
     act(second, one, journal=tmp_path / "journal")
+
+
+class Picky(Keyed):
+    """Takes no value that says it is invalid, unless told to."""
+
+    picky = True
+
+    def validate(self, key: str, value: Any) -> None:
+        if self.picky and value.get("invalid"):
+            raise InvalidValue("says so itself", ("invalid",))
+
+
+def test_an_invalid_wish_outlives_restarts_until_the_key_is_wanted_otherwise(
+    tmp_path: Path,
+) -> None:
+    held: dict[str, Any] = {}
+
+    def descriptor(*, picky: bool = True) -> Picky:
+        made = Picky()
+        made.held, made.picky = held, picky
+        return made
+
+    async def first(stage: Stage) -> None:
+        await stage.commit({"a/1": {"n": 1}})
+        await stage.commit({"a/1": {"invalid": True}, "a/2": {"invalid": True}})
+
+    async def second(stage: Stage) -> None:
+        assert {key: stage.state(key) for key in ("a/1", "a/2")} == {
+            "a/1": ValueState.INVALID,
+            "a/2": ValueState.INVALID,
+        }
+        assert held == {"a/1": {"n": 1}}
+        await stage.commit({"a/2": None})
+
+    async def third(stage: Stage) -> None:
+        assert stage.state("a/1") is ValueState.CONFIGURED
+        assert stage.state("a/2") is ValueState.NONEXISTENT
+        assert held == {"a/1": {"invalid": True}}
+
+    act(first, descriptor(), journal=tmp_path / "journal")
+    act(second, descriptor(), journal=tmp_path / "journal")
+    act(third, descriptor(picky=False), journal=tmp_path / "journal")
+
+
+def test_an_undone_transaction_leaves_an_older_invalid_wish_in_the_journal(
+    tmp_path: Path,
+) -> None:
+    class Failing(Picky):
+        def create(self, key: str, value: Any) -> Any:
+            raise RuntimeError("broken")
+
+    async def first(stage: Stage) -> None:
+        await stage.commit({"a/1": {"invalid": True}})
+        result = await stage.commit({"a/1": {"n": 2}}, revert=True)
+        assert result.reverted
+        assert stage.state("a/1") is ValueState.INVALID
+
+    async def second(stage: Stage) -> None:
+        assert stage.state("a/1") is ValueState.INVALID
+
+    act(first, Failing(), journal=tmp_path / "journal")
+    act(second, Failing(), journal=tmp_path / "journal")
+
+
+def test_an_invalid_wish_that_the_journal_cannot_hold_costs_only_its_memory(
+    tmp_path: Path,
+) -> None:
+    async def first(stage: Stage) -> None:
+        await stage.commit({"a/1": {"invalid": object()}, "a/2": {}})
+        assert stage.state("a/1") is ValueState.INVALID
+        assert stage.state("a/2") is ValueState.CONFIGURED
+
+    async def second(stage: Stage) -> None:
+        assert stage.state("a/1") is ValueState.NONEXISTENT
+
+    act(first, Picky(), journal=tmp_path / "journal")
+    act(second, Picky(), journal=tmp_path / "journal")
 
 
 def test_a_value_whose_descriptor_is_gone_waits_for_it_and_is_removed_when_it_comes(

@@ -6,10 +6,11 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .errors import SchedulerClosed
+from .plan import Executed
 from .registry import Binding
 
 __all__ = ["Inbox", "Mail"]
@@ -17,9 +18,13 @@ __all__ = ["Inbox", "Mail"]
 
 @dataclasses.dataclass(slots=True, eq=False, repr=False)
 class Mail:
-    """Everything reported since the last look; per key the last report counts."""
+    """Everything reported since the last look; per key the last report counts.
+
+    ``overtaken``: the engine has operated on the key since, or at the same time.
+    """
 
     changes: dict[str, tuple[Any, Any]] = dataclasses.field(default_factory=dict)
+    overtaken: dict[str, None] = dataclasses.field(default_factory=dict)
     broken: dict[str, Exception] = dataclasses.field(default_factory=dict)
     retries: dict[str, None] = dataclasses.field(default_factory=dict)
     ended: dict[str, None] = dataclasses.field(default_factory=dict)
@@ -60,8 +65,18 @@ class Inbox:
         with self._lock:
             for key, value in changes.items():
                 self._mail.changes.pop(key, None)
+                self._mail.overtaken.pop(key, None)
                 self._mail.changes[key] = (value, metadata.get(key))
         self._ring()
+
+    def overtake(self, executed: Iterable[Executed]) -> None:
+        """Note what was done: earlier reports about these keys may tell of the time before."""
+        if not self._mail.changes:
+            return
+        with self._lock:
+            mail = self._mail
+            keys = (one.operation.key for one in executed)
+            mail.overtaken.update((key, None) for key in keys if key in mail.changes)
 
     def failed(self, key: str, error: Exception) -> None:
         """Report that a value has broken."""

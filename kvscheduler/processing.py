@@ -209,6 +209,7 @@ class Processing:
 
     def _finish(self) -> TransactionResult:
         engine, work = self._engine, self._work
+        engine.inbox.overtake(self._executed)
         if self._reverted:
             for key in engine.ledger.restore(self._memories, self._not_undone):
                 engine.retries.rearm(key)

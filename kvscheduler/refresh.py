@@ -60,19 +60,35 @@ class Refresher:
         founds = await self.retrieve(prefix, wanted, only, note)
         return {found.binding.name: found.error for found in founds if found.error is not None}
 
-    async def refresh_keys(self, keys: Iterable[str]) -> None:
-        """Retrieve just these keys, as after a failure; what cannot be told stays in doubt."""
+    async def refresh_keys(self, keys: Iterable[str]) -> set[str]:
+        """Retrieve just these keys, as after a failure; what cannot be told stays in doubt.
+
+        Returns the keys of which the southbound could tell.
+        """
+        told: set[str] = set()
         by_binding: dict[str, tuple[Binding, list[str]]] = {}
         for key in keys:
-            binding = _binding_of(self._graph.nodes.get(key))
+            binding = self._serving(key)
             if binding is not None and binding.retrieve is not None:
                 by_binding.setdefault(binding.name, (binding, []))[1].append(key)
         for binding, asked in by_binding.values():
-            nodes = [self._graph.nodes[key] for key in asked]
-            found = await self._ask(binding, [_expected(node) for node in nodes], asked)
+            nodes = [self._graph.nodes.get(key) for key in asked]
+            expected = [_expected(node) for node in nodes if node is not None]
+            found = await self._ask(binding, expected, asked)
             wanted = set(asked)
             found.values = {k: v for k, v in found.values.items() if k in wanted}
             self._note(found, asked)
+            told.update(key for key in asked if not key.startswith(found.unknown or _NOWHERE))
+        return told
+
+    def _serving(self, key: str) -> Binding | None:
+        node = self._graph.nodes.get(key)
+        if node is not None:
+            return _binding_of(node)
+        try:
+            return self._registry.find(key)
+        except Exception:  # noqa: BLE001 - a selector may raise anything
+            return None
 
     async def retrieve(
         self,
@@ -202,14 +218,15 @@ class Refresher:
                 observer.observe(key, found.binding, item.value, item.metadata, item.origin)
         for key in known:
             is_unknown = key.startswith(found.unknown or _NOWHERE)
-            if key not in found.values and not is_unknown and not nodes[key].late:
-                self._lose(key)
+            node = nodes.get(key)
+            if node is None or node.late or is_unknown or key in found.values:
+                continue
+            self._lose(node)
 
-    def _lose(self, key: str) -> None:
+    def _lose(self, node: Node) -> None:
         """Note a loss, also of what lives and dies with it and cannot be retrieved itself."""
-        node = self._graph.nodes[key]
         have = node.have
-        self._observer.lose(key)
+        self._observer.lose(node.key)
         for derived in have.derived if have is not None else ():
             follower = self._graph.nodes.get(derived.key)
             binding = _binding_of(follower)

@@ -48,8 +48,11 @@ class Reports:
         engine = self._engine
         if mail.ended:
             await self._note_ended(mail)
+        # What the engine has done since, or did at that time, makes a report old news, perhaps.
+        told = await engine.refresher.refresh_keys(mail.overtaken) if mail.overtaken else ()
         for key, (value, metadata) in mail.changes.items():
-            self._note_change(key, value, metadata)
+            if key not in told:
+                self._note_change(key, value, metadata)
         for key, error in mail.broken.items():
             self._note_broken(key, error)
         if mail.added:

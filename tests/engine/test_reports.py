@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
 
 from kvscheduler import Origin, Retrieved, RetryPolicy, ValueState
-from tests.engine.stage import Keyed, Plain, Stage, act
+from tests.engine.stage import Keyed, Later, Plain, Stage, act
 
 RETRY = RetryPolicy(first_delay=1.0)
 
@@ -73,6 +73,64 @@ def test_drift_of_a_wanted_value_is_repaired_at_once() -> None:
         assert one.calls[3:] == [("delete", "a/2"), ("create", "a/1"), ("create", "a/2")]
 
     act(story, one)
+
+
+class Echoing(Later):
+    """Reports, before each operation takes effect, what stood until then, and can be asked."""
+
+    def _echo(self, key: str) -> None:
+        self.port.notify({key: self.held.get(key)})
+
+    async def create(self, key: str, value: Any) -> Any:
+        self._echo(key)
+        return await Later.create(self, key, value)
+
+    async def delete(self, key: str, value: Any, metadata: Any) -> Any:
+        self._echo(key)
+        return await Later.delete(self, key, value, metadata)
+
+    def retrieve(
+        self, expected: Sequence[Retrieved], keys: Sequence[str] | None = None
+    ) -> Iterable[Retrieved]:
+        return self.found(keys)
+
+
+def test_a_report_older_than_the_engines_own_operation_is_not_believed() -> None:
+    one = Echoing()
+
+    async def story(stage: Stage) -> None:
+        await stage.commit({"a/1": {"n": 1}})
+        await stage.scheduler.settle()
+        assert stage.state("a/1") is ValueState.CONFIGURED
+        await stage.commit({"a/1": None})
+        await stage.scheduler.settle()
+        assert stage.state("a/1") is ValueState.NONEXISTENT
+
+    act(story, one)
+    assert one.calls == [("create", "a/1"), ("delete", "a/1")]
+
+
+def test_a_loss_right_after_the_engines_own_operation_is_found_and_repaired() -> None:
+    class Losing(Echoing):
+        losses = 1
+
+        async def create(self, key: str, value: Any) -> Any:
+            await Later.create(self, key, value)
+            if self.losses:
+                self.losses -= 1
+                del self.held[key]
+                self.port.notify({key: None})
+
+    one = Losing()
+
+    async def story(stage: Stage) -> None:
+        await stage.commit({"a/1": {"n": 1}})
+        await stage.scheduler.settle()
+        assert stage.state("a/1") is ValueState.CONFIGURED
+
+    act(story, one)
+    assert one.calls == [("create", "a/1"), ("create", "a/1")]
+    assert one.held == {"a/1": {"n": 1}}
 
 
 @pytest.mark.parametrize("report", ["nonsense key", "empty key"])

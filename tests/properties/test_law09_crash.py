@@ -24,6 +24,7 @@ from kvscheduler.testing import (
     SimulatedSouthbound,
     VirtualClock,
 )
+from tests.sim.states import check_states
 from tests.sim.world import World, play
 from tests.strategies import Changes, Features, changes, stories
 
@@ -71,15 +72,15 @@ def restart(wreck: Wreck, *, marked: bool, kind: type[SimulatedDescriptor]) -> N
         await world.scheduler.settle()
         ours = world.southbound.ours()
         world.oracle = next(
-            (one for one in wreck.oracles if one.counted == world.scheduler.values()),
+            (one for one in wreck.oracles if one.wanted == world.scheduler.values()),
             wreck.oracles[-1],
         )
-        # A value that is not valid is not written down; what counts in its place is.
-        assert world.scheduler.values() == world.oracle.counted, wreck.moment
+        assert world.scheduler.values() == world.oracle.wanted, wreck.moment
+        check_states(world)
         assert ours == world.oracle.configured(others), wreck.moment
         assert world.southbound.others() == others
         world.southbound.check()
-        plan = world.transaction(world.oracle.counted).plan()
+        plan = world.transaction(world.oracle.wanted).plan()
         assert plan.is_empty
 
     play(run, world)

@@ -9,6 +9,7 @@ from .clock import Clock, SystemClock
 from .descriptor import Descriptor, Southbound
 from .errors import (
     ClaimConflict,
+    DeadlineExceeded,
     InvalidValue,
     JournalError,
     JournalLocked,
@@ -43,6 +44,7 @@ __all__ = [
     "ClaimConflict",
     "Clock",
     "Codec",
+    "DeadlineExceeded",
     "Depends",
     "DependsOnAny",
     "Derived",

@@ -9,15 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from .clock import Clock
+from .errors import DeadlineExceeded
 from .registry import Binding
 
-__all__ = ["Calls", "DeadlineExceeded", "identity"]
+__all__ = ["Calls", "identity"]
 
 Done = Callable[[Any, Exception | None], None]
-
-
-class DeadlineExceeded(TimeoutError):
-    """A southbound call did not answer in time; whether it had its effect is unknown."""
 
 
 class Calls:

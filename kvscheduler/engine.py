@@ -92,15 +92,15 @@ class Engine:
 
     def plan(self, made: Draft) -> Plan:
         """Return the face of a draft that is shown to people."""
-        if not made.rejected and not made.refused:
-            invalid: dict[str, str] = {}
-        else:
-            invalid = {key: describe(error) for key, (_, _, error) in made.rejected.items()}
-            invalid.update(made.refused)
         waiting = made.waiting
-        if invalid and waiting:
+        if not made.rejected and not made.refused:
+            return Plan(made.operations, made.edges, waiting, None, self.graph.revision)
+        errors = {key: error for key, (_, _, error) in made.rejected.items()}
+        invalid = {key: describe(error) for key, error in errors.items()} | dict(made.refused)
+        if waiting:
             waiting = {key: why for key, why in waiting.items() if key not in invalid}
-        return Plan(made.operations, made.edges, waiting, invalid, self.graph.revision)
+        revision = self.graph.revision
+        return Plan(made.operations, made.edges, waiting, invalid, revision, errors)
 
     def close_books(self, result: TransactionResult) -> TransactionResult:
         """Publish what has changed and enter the result into the history."""

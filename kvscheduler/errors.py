@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ClaimConflict",
+    "DeadlineExceeded",
     "InvalidValue",
     "JournalError",
     "JournalLocked",
@@ -63,6 +64,13 @@ class OperationError(SchedulerError):
         self.key = key
         self.kind = kind
         self.cause = cause
+
+
+class DeadlineExceeded(SchedulerError, TimeoutError):
+    """A southbound call gave no answer in time: the ``cause`` of an ``OperationError``.
+
+    Whether it had its effect is not known; the key is left alone until the call has ended.
+    """
 
 
 class TransactionError(SchedulerError):

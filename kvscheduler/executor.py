@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .calls import Calls, DeadlineExceeded, identity
+from .calls import Calls, identity
 from .clock import Clock
-from .errors import OperationError
+from .errors import DeadlineExceeded, OperationError
 from .graph import Node
 from .ledger import Ledger
 from .plan import Executed, Operation

@@ -114,7 +114,7 @@ class Observer:
         self._ledger.unsettle(node)
 
     def _lose_follower(self, key: str, base: str) -> None:
-        """Drop a fact, or a property's derived value, whose base has gone."""
+        """Drop what has gone with its base, and cannot be retrieved by itself."""
         node = self._graph.nodes.get(key)
         if node is None or node.have is None or node.have.base != base:
             return

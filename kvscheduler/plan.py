@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .errors import TransactionError
+from .errors import InvalidValue, TransactionError
 
 if TYPE_CHECKING:
     import networkx
@@ -41,16 +41,20 @@ class Executed(NamedTuple):
 
 
 _NONE: Mapping[str, str] = MappingProxyType({})
+_NO_ERRORS: Mapping[str, InvalidValue] = MappingProxyType({})
 
 
 class Plan:
     """Operations in an order in which they can run, and what each has to wait for.
 
     ``pending`` and ``invalid`` say what the change wants and will not get, and why.
-    ``revision`` is that of the state it was made against.
+    ``errors`` are those behind ``invalid`` that the values themselves are to blame for, with
+    their fields. ``revision`` is that of the state it was made against.
     """
 
-    __slots__ = ("_edges", "_graph", "_waits", "invalid", "operations", "pending", "revision")
+    __slots__ = (
+        "_edges", "_graph", "_waits", "errors", "invalid", "operations", "pending", "revision",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -59,12 +63,14 @@ class Plan:
         pending: Mapping[str, str] | None = None,
         invalid: Mapping[str, str] | None = None,
         revision: int = 0,
+        errors: Mapping[str, InvalidValue] | None = None,
     ) -> None:
         self.operations: tuple[Operation, ...] = tuple(operations)
         self._waits = edges
         self._edges: tuple[tuple[int, ...], ...] | None = None
         self.pending = MappingProxyType(dict(pending)) if pending else _NONE
         self.invalid = MappingProxyType(dict(invalid)) if invalid else _NONE
+        self.errors = MappingProxyType(dict(errors)) if errors else _NO_ERRORS
         self.revision = revision
         self._graph: networkx.DiGraph[int] | None = None
 
@@ -141,7 +147,8 @@ def _expanded(waits: Sequence[tuple[int, ...]], count: int) -> tuple[tuple[int, 
 class TransactionResult(NamedTuple):
     """How a transaction ended; the record that the history keeps.
 
-    ``errors`` maps keys to what went wrong on them. ``kind`` is "transaction", "resync",
+    ``errors`` maps keys to what went wrong on them, and names of descriptors to why they could
+    not retrieve. ``kind`` is "transaction", "resync",
     "notification", "retry" or "registration"; ``started`` is in wall clock seconds.
     """
 

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from .engine import Engine, Work
+from .errors import SchedulerError
 from .model import RetryPolicy
 from .pause import collector_paused
 from .plan import Plan, TransactionResult
@@ -74,7 +75,7 @@ class Transaction:
         if self._resync == "downstream":
             raise ValueError(f"{key}: a downstream resync takes no values")
         if self._committed:
-            raise RuntimeError("the transaction has been committed; begin another one")
+            raise SchedulerError("the transaction has been committed; begin another one")
         self._prepared = None
 
     def plan(self) -> Plan:
@@ -97,7 +98,7 @@ class Transaction:
         nothing touched. Cancelled before its turn it withdraws; after that it finishes.
         """
         if self._committed:
-            raise RuntimeError("the transaction has been committed already")
+            raise SchedulerError("the transaction has been committed already")
         self._committed = True
         refresh = "" if self._resync in ("full", "downstream") else None
         return await self._submit(

@@ -17,8 +17,8 @@ NAMES = {
     *("Depends", "DependsOnAny", "Derived", "RetryPolicy"),
     *("ValueState", "ValueStatus", "Unmet", "Clock", "SystemClock"),
     *("SchedulerError", "InvalidValue", "ClaimConflict", "TransactionError", "OperationError"),
-    *("PartialRetrieve", "PlanStale", "RegistrationError", "SchedulerClosed"),
-    *("Journal", "Codec", "JournalError", "JournalLocked"),
+    *("DeadlineExceeded", "PartialRetrieve", "PlanStale", "RegistrationError"),
+    *("SchedulerClosed", "Journal", "Codec", "JournalError", "JournalLocked"),
 }
 
 STATES = (

@@ -15,7 +15,8 @@ __all__ = ["arrange"]
 
 logger = logging.getLogger(__name__)
 
-_PRUNED = 32
+# Above so many extra recreates none is taken back: each attempt plans the whole anew.
+_PRUNED_RECREATES = 32
 
 
 def arrange(steps: Steps) -> tuple[list[int], list[list[int]]]:
@@ -38,7 +39,7 @@ def arrange(steps: Steps) -> tuple[list[int], list[list[int]]]:
             network, order = _without_choices(steps, network)
             break
         extra.update(picks)
-    if 1 < len(extra) <= _PRUNED:
+    if 1 < len(extra) <= _PRUNED_RECREATES:
         extra = _spared(steps, extra)
         network, order, _ = _attempt(steps, extra, grouped=grouped)
     return list(order.numbers), with_order(network, order.numbers)

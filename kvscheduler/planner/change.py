@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from ..errors import InvalidValue
 from ..graph import Spec
 from ..plan import Operation
 
@@ -54,7 +55,7 @@ class Draft(NamedTuple):
     seeds: Sequence[str]
     operations: Sequence[Operation]
     edges: Sequence[tuple[int, ...]]
-    rejected: Mapping[str, tuple[Any, str | None, Exception]] = _NONE
+    rejected: Mapping[str, tuple[Any, str | None, InvalidValue]] = _NONE
     unblocked: Iterable[str] = ()
     absorbed: Sequence[str] = ()
     released: Sequence[str] = ()

@@ -13,7 +13,9 @@ from .steps import Steps
 
 __all__ = ["choices_for"]
 
-_CONSIDERED = 8
+# So many makers and so many removals of a group are weighed; an order that only a further one
+# allows is not found, and a value is recreated that need not be.
+_CONSIDERED_SUPPORTS = 8
 
 
 def choices_for(steps: Steps) -> Iterator[Choice]:
@@ -109,11 +111,11 @@ class _Supports:
 
     def _makers(self, group: DependsOnAny, key: str) -> list[int]:
         made = self._supports(group).made
-        return [number for match, number in made if match != key][:_CONSIDERED]
+        return [number for match, number in made if match != key][:_CONSIDERED_SUPPORTS]
 
     def _removals(self, group: DependsOnAny, key: str) -> list[int]:
         gone = self._supports(group).gone
-        return [number for match, number in gone if match != key][:_CONSIDERED]
+        return [number for match, number in gone if match != key][:_CONSIDERED_SUPPORTS]
 
     def _supports(self, group: DependsOnAny) -> _Group:
         """Look through the supports of a group once, for all that depend on it."""
@@ -145,4 +147,4 @@ class _Group(NamedTuple):
 
 
 def _first(found: list[tuple[int, str]]) -> list[tuple[str, int]]:
-    return [(match, number) for number, match in sorted(found)[: _CONSIDERED + 1]]
+    return [(match, number) for number, match in sorted(found)[: _CONSIDERED_SUPPORTS + 1]]

@@ -12,7 +12,9 @@ from .outlook import Outlook
 __all__ = ["Grounding"]
 
 Neighbours = Callable[[str], Iterable[str]]
-_NEARBY = 256
+
+# Up to so many keys are looked at below a suspect before all that stands on it is.
+_NEARBY_KEYS = 256
 
 
 class Grounding:
@@ -44,13 +46,13 @@ class Grounding:
             spec = None if key in region else self._bound(key)
             if spec is None:
                 continue
-            if len(region) >= _NEARBY:
+            if len(region) >= _NEARBY_KEYS:
                 return False
             region[key] = spec
             stack.extend(spec.needs)
             for group in spec.anyof:
                 stack.extend(self._standing(group, key))
-                if len(stack) > _NEARBY:
+                if len(stack) > _NEARBY_KEYS:
                     return False
         return suspect not in region or suspect in self._rebuild(region)
 

@@ -11,7 +11,9 @@ from typing import NamedTuple
 __all__ = ["Choice", "Network", "Order", "find_order"]
 
 Edge = tuple[int, int]
-_SMALL = 16
+
+# Of so many operations all orders are tried; above, one that keeps every choice may be missed.
+_SMALL_OPERATIONS = 16
 
 
 class Choice(NamedTuple):
@@ -49,7 +51,7 @@ def find_order(network: Network) -> Order:
     if len(run.order) == len(network.before):
         return Order(tuple(run.order))
     stuck = frozenset(n for n in range(len(network.before)) if not run.done[n])
-    if network.choices and len(network.before) <= _SMALL:
+    if network.choices and len(network.before) <= _SMALL_OPERATIONS:
         rest = _Search(network).find()
         if rest is not None:
             return Order(tuple(rest))

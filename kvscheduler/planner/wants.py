@@ -27,7 +27,7 @@ class Wants:
         self.registry = registry
         self.change = change
         self.specs: dict[str, Spec | None] = {}
-        self.rejected: dict[str, tuple[Any, str | None, Exception]] = {}
+        self.rejected: dict[str, tuple[Any, str | None, InvalidValue]] = {}
         self.unblocked: dict[str, None] = {}
 
     def spec(self, key: str) -> Spec | None:

@@ -54,8 +54,7 @@ def _hint(error: BaseException) -> str:
     """Return what helps where the kernel denied something."""
     cause: BaseException | None = error
     while cause is not None:
-        # Netlink's errors are no OSErrors and carry the number as their code.
-        number = getattr(cause, "errno", None) or getattr(cause, "code", None)
+        number = getattr(cause, "errno", None)
         # Of a file, EACCES speaks about its mode; EPERM is about what the caller may do at all.
         about_file = number == errno.EACCES and getattr(cause, "filename", None) is not None
         if number in {errno.EPERM, errno.EACCES} and not about_file:

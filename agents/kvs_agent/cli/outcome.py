@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["refuse_invalid", "report", "report_invalid"]
 
-FIELDS = re.compile(r"[\w.\[\]]+(, [\w.\[\]]+)*")
 PAST = {"create": "created", "update": "updated", "recreate": "recreated", "delete": "deleted"}
 
 
@@ -43,11 +41,7 @@ def report(result: TransactionResult, files: Configuration | None = None) -> Non
 def report_invalid(plan: Plan, files: Configuration) -> None:
     """Tell of each value that is refused, where programs and people look for errors."""
     for key, why in plan.invalid.items():
-        fields, _, message = why.partition(": ")
-        # A plan keeps the text of InvalidValue, which begins with the fields if there are any.
-        named = FIELDS.fullmatch(fields) is not None and message
-        invalid = InvalidValue(message, fields.split(", ")) if named else InvalidValue(why)
-        click.echo(_placed(key, invalid, files), err=True)
+        click.echo(_placed(key, plan.errors.get(key) or InvalidValue(why), files), err=True)
 
 
 def refuse_invalid(plan: Plan, files: Configuration) -> None:

@@ -66,7 +66,9 @@ class Bridge(Kind):
     def describe(self, value: Interface, found: codec.LinkRecord, peer: str) -> None:
         """Tell the options."""
         options = found.options()
-        value.bridge.stp = bool(codec.to_number(options.get(IFLA_BR_STP_STATE, b"")))
+        stp = bool(codec.to_number(options.get(IFLA_BR_STP_STATE, b"")))
+        if stp != value.bridge.stp:  # an assignment alone would make the field present
+            value.bridge.stp = stp
         ageing = codec.to_number(options.get(IFLA_BR_AGEING_TIME, b"")) // TICKS_PER_S
         if ageing != (value.bridge.ageing_time_s or DEFAULT_AGEING_S):
             value.bridge.ageing_time_s = ageing

@@ -75,6 +75,7 @@ class Ledger:
         keys = dict.fromkeys(draft.seeds)
         keys.update(dict.fromkeys(draft.rejected))
         keys.update(dict.fromkeys(operation.key for operation in draft.operations))
+        keys.update(dict.fromkeys(draft.leaving))
         for facts in draft.facts.values():
             keys.update(dict.fromkeys(key for key, _ in facts))
         return {key: self._memory(self.graph.nodes.get(key)) for key in keys}
@@ -162,6 +163,10 @@ class Ledger:
             node = self.graph.node(key)
             self.touched[key] = None
             self.graph.set_have(node, spec, None)
+
+    def leave(self, draft: Draft) -> None:
+        """Note that a draft is done, and gone the facts that were to stand until then."""
+        self.place_facts((key, None) for key in draft.leaving)
 
     def failed(self, key: str, kind: str, error: Exception) -> None:
         """Note that an operation failed: the key is not touched until it is unblocked."""

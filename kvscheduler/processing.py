@@ -126,11 +126,13 @@ class Processing:
         if engine.keeper is not None:
             engine.keeper.note(draft)
         if not draft.operations:
+            engine.ledger.leave(draft)
             return True
         stops_at = self._concerns if work.revert and not undoing else None
         run = Run(engine.executor, draft, revert=undoing, stops_at=stops_at)
         if run.run_inline() and not run.failed:
             self._executed.extend(run.executed)
+            engine.ledger.leave(draft)
             return True
         self._run = run
         return False
@@ -152,6 +154,7 @@ class Processing:
         self._run = None
         self._executed.extend(run.executed)
         if not run.failed:
+            engine.ledger.leave(run.draft)
             return
         self._errors.update(run.failed)
         failed = [key for key in run.failed if not engine.graph.nodes[key].late]
@@ -160,7 +163,8 @@ class Processing:
             engine.ledger.dismiss(key)
         if self._reverted:
             self._not_undone = self._not_undone.union(run.failed)
-        engine.graph.unsettled.update(dict.fromkeys((*run.skipped(), *run.failed)))
+        left = (*run.skipped(), *run.failed, *run.draft.leaving)
+        engine.graph.unsettled.update(dict.fromkeys(left))
         if run.stopped:
             self._undo(run)
             return

@@ -45,7 +45,8 @@ class Draft(NamedTuple):
     ``wants`` are the changed wishes, ``rejected`` the invalid ones as (value, base, error).
     ``absorbed`` keys stand already as they are wanted; those in ``released`` are handed back to
     whoever made them. ``facts`` maps an operation's number to the facts that come (spec) or go
-    (None) with it; number -1 stands for at once. ``waiting`` says of each wanted key that was
+    (None) with it; number -1 stands for at once. Those in ``leaving`` go when all else is done.
+    ``waiting`` says of each wanted key that was
     looked at and is left out, why; ``refused`` of changes that others' values do not allow;
     ``held`` of what stands and cannot become what is wanted. ``edges`` past the operations are
     those of gates: steps without an operation that many wait for.
@@ -60,6 +61,7 @@ class Draft(NamedTuple):
     absorbed: Sequence[str] = ()
     released: Sequence[str] = ()
     facts: Mapping[int, list[tuple[str, Spec | None]]] = _NONE
+    leaving: Sequence[str] = ()
     waiting: Mapping[str, str] = _NONE
     refused: Mapping[str, str] = _NONE
     held: Mapping[str, str] = _NONE

@@ -83,12 +83,14 @@ class _Supports:
             yield from self._hand_over(key, have, final)
             return
         for group in have.anyof:
-            if not self._lasting(group, key):
-                edges = [(number, gone) for gone in self._removals(group, key)]
+            gone = self._removals(group, key)
+            if not self._lasting(group, key) and gone != [number]:
+                edges = [(number, other) for other in gone if other != number]
                 yield Choice(key, (*edges, *self._pairs(group, group, key)))
         for group in final.anyof:
-            if not self._lasting(group, key):
-                edges = [(made, number) for made in self._makers(group, key)]
+            made = self._makers(group, key)
+            if not self._lasting(group, key) and made != [number]:
+                edges = [(other, number) for other in made if other != number]
                 yield Choice(key, (*edges, *self._pairs(group, group, key)))
 
     def _hand_over(self, key: str, have: Spec, final: Spec) -> Iterator[Choice]:
@@ -129,11 +131,12 @@ class _Supports:
         made, gone, lasting = [], [], []
         for match in self.outlook.matches(group, ""):
             stands, stood = self.outlook.stands(match), self.graph.have(match) is not None
+            lasts = stands or match in self.steps.leaving
             if stands and match in self.steps.made:
                 made.append((self.steps.made[match], match))
             if stood and match in self.steps.gone:
                 gone.append((self.steps.gone[match], match))
-            elif stood and stands:
+            elif stood and lasts:
                 lasting.append(match)
         return _Group(_first(made), _first(gone), lasting[:2])
 

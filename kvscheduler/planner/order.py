@@ -12,8 +12,8 @@ __all__ = ["Choice", "Network", "Order", "find_order"]
 
 Edge = tuple[int, int]
 
-# Of so many operations all orders are tried; above, one that keeps every choice may be missed.
-_SMALL_OPERATIONS = 16
+# The search for picks gives up after looking at so many operations: well below a second.
+_EFFORT_LOOKS = 200_000
 
 
 class Choice(NamedTuple):
@@ -51,10 +51,12 @@ def find_order(network: Network) -> Order:
     if len(run.order) == len(network.before):
         return Order(tuple(run.order))
     stuck = frozenset(n for n in range(len(network.before)) if not run.done[n])
-    if network.choices and len(network.before) <= _SMALL_OPERATIONS:
-        rest = _Search(network).find()
-        if rest is not None:
-            return Order(tuple(rest))
+    before = _Picks(network, stuck).find() if network.choices else None
+    if before is not None:
+        rest = _Run(dataclasses.replace(network, before=before))
+        rest.go()
+        if len(rest.order) == len(before):  # else the firm edges alone are a ring
+            return Order(tuple(rest.order))
     return Order(tuple(run.order), stuck)
 
 
@@ -129,50 +131,97 @@ class _Run:
                 heapq.heappush(heap, (False, other))
 
 
-class _Search:
-    """All orders of a few numbers, depth first; for choices that no greedy order keeps."""
+class _Picks:
+    """Of each choice that is near what is stuck one edge, so that no ring is left.
 
-    def __init__(self, network: Network) -> None:
-        self._before = network.before
-        self._choices = [choice.edges for choice in network.choices]
-        self._dead: set[tuple[frozenset[int], frozenset[int]]] = set()
+    Where one edge is left that closes no ring, it is taken; else one is tried and, where that
+    leads nowhere, the next: exact, up to an effort that only contrived plans take.
+    """
 
-    def find(self) -> list[int] | None:
-        path: list[int] = []
-        return path if self._extend(path, frozenset(), frozenset()) else None
+    def __init__(self, network: Network, stuck: frozenset[int]) -> None:
+        self._before = [list(firsts) for firsts in network.before]
+        near = _near(network, stuck)
+        self._open = [c.edges for c in network.choices if not near.isdisjoint(c.edges[0])]
+        self._effort = _EFFORT_LOOKS
 
-    def _extend(self, path: list[int], done: frozenset[int], met: frozenset[int]) -> bool:
-        if len(path) == len(self._before):
-            return len(met) == len(self._choices)
-        if (done, met) in self._dead:
-            return False
-        for number, before in enumerate(self._before):
-            if number in done or not done.issuperset(before):
-                continue
-            now_met = self._met_by(number, done, met)
-            if now_met is None:
-                continue
-            path.append(number)
-            if self._extend(path, done | {number}, now_met):
-                return True
-            path.pop()
-        self._dead.add((done, met))
+    def find(self) -> list[list[int]] | None:
+        """Return the firm edges with those picked, None where none will do."""
+        trail: list[Edge] = []
+        tried: list[tuple[int, list[Edge], list[tuple[Edge, ...]]]] = []
+        while self._effort > 0:
+            alive = self._forced(trail)
+            if alive == []:
+                return self._before
+            if alive is None:
+                while tried and not tried[-1][1]:
+                    self._undo(trail, tried.pop()[0])
+                if not tried:
+                    return None
+                self._undo(trail, tried[-1][0])
+            else:
+                tried.append((len(trail), list(reversed(alive)), list(self._open)))
+            self._open = list(tried[-1][2])
+            self._pick(trail, tried[-1][1].pop())
+        return None
+
+    def _forced(self, trail: list[Edge]) -> list[Edge] | None:
+        """Pick what has to be; return the edges to choose from next, None at a dead end."""
+        fewest: list[Edge] = []
+        moved = True
+        while moved:
+            moved, fewest = False, []
+            for edges in tuple(self._open):
+                if any(self._waits(then, first) for first, then in edges):
+                    self._open.remove(edges)
+                    continue
+                alive = [(f, t) for f, t in edges if not self._waits(f, t)]
+                if not alive:
+                    return None
+                if len(alive) == 1:
+                    self._pick(trail, alive[0])
+                    moved = True
+                elif not fewest or len(alive) < len(fewest):
+                    fewest = alive
+        return fewest
+
+    def _pick(self, trail: list[Edge], edge: Edge) -> None:
+        trail.append(edge)
+        self._before[edge[1]].append(edge[0])
+
+    def _undo(self, trail: list[Edge], length: int) -> None:
+        while len(trail) > length:
+            self._before[trail.pop()[1]].pop()
+
+    def _waits(self, number: int, other: int) -> bool:
+        """Tell whether a number has to wait for another one."""
+        seen, stack = {number}, [number]
+        while stack:
+            self._effort -= 1
+            for first in self._before[stack.pop()]:
+                if first == other:
+                    return True
+                if first not in seen:
+                    seen.add(first)
+                    stack.append(first)
         return False
 
-    def _met_by(
-        self, number: int, done: frozenset[int], met: frozenset[int]
-    ) -> frozenset[int] | None:
-        """Return the choices met once the number has run, None where one no longer can be."""
-        gained = set(met)
-        for index, edges in enumerate(self._choices):
-            if index in met:
-                continue
-            alive = [edge for edge in edges if edge[1] not in done and edge[1] != number]
-            if any(first == number for first, _ in alive):
-                gained.add(index)
-            elif not alive:
-                return None
-        return frozenset(gained)
+
+def _near(network: Network, numbers: frozenset[int]) -> set[int]:
+    """Return what is linked with some numbers in whatever way."""
+    linked: list[list[int]] = [[] for _ in network.before]
+    edges = [(first, then) for then, firsts in enumerate(network.before) for first in firsts]
+    for choice in network.choices:
+        edges += [(end, choice.edges[0][0]) for edge in choice.edges for end in edge]
+    for one, other in edges:
+        linked[one].append(other)
+        linked[other].append(one)
+    near, stack = set(numbers), list(numbers)
+    while stack:
+        for number in linked[stack.pop()]:
+            if number not in near:
+                near.add(number)
+                stack.append(number)
+    return near
 
 
 def with_order(network: Network, order: Sequence[int]) -> list[list[int]]:

@@ -60,6 +60,7 @@ def draft(graph: Graph, registry: Registry, change: Change) -> Draft:
         absorbed=[key for key in steps.absorbed if key not in steps.recreated],
         released=closure.released,
         facts=steps.facts,
+        leaving=steps.leaving,
         waiting=_waiting(closure, refused),
         refused=refused,
         held=dict(held),

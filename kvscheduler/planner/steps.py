@@ -34,6 +34,7 @@ class Steps:
         self.demanded: dict[str, str] = {}
         self.refused: dict[str, str] = {}
         self.facts: dict[int, list[tuple[str, Spec | None]]] = {}
+        self.leaving: list[str] = []
         self.recreated: dict[str, str] = {}
         self.stuck_recreates: dict[str, str] = {}
         self.operations: list[Operation] = []
@@ -249,12 +250,20 @@ class Steps:
         self.operations.append(_operation("update", key, spec, old, spec.value, reason, None))
 
     def _place_facts(self) -> None:
-        """Have facts come and go with the operation of their base."""
-        self.facts = {}
+        """Have facts come and go with the operation of their base.
+
+        Where that has none, they come at once and leave last, so that nobody misses them.
+        """
+        self.facts, self.leaving = {}, []
         for key in self.outlook.removed:
             have = self.nodes[key].have
-            if have is not None and have.is_fact:
-                self._place(key, None, self.remover(have.base), self.gone)
+            if have is None or not have.is_fact:
+                continue
+            remover = self.remover(have.base)
+            if remover is None:
+                self.leaving.append(key)
+            else:
+                self._place(key, None, remover, self.gone)
         for key, spec in self.outlook.added.items():
             if spec.is_fact:
                 self._place(key, spec, self.maker(spec.base), self.made)

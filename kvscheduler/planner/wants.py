@@ -211,6 +211,9 @@ class _Resolution:
     def _gain_derived(self, base: str, spec: Spec) -> None:
         for key, value in spec.derived:
             self._check_owner(key, base)
+            if key in self.refused:
+                self._refuse_derived(key, value, base)
+                continue
             current = self.wants.spec(key)
             try:
                 binding = bound(self.wants.registry, key)
@@ -221,6 +224,14 @@ class _Resolution:
             except InvalidValue as error:
                 self.wants.rejected[key] = (value, base, error)
                 self._keep_predecessor(key, base)
+
+    def _refuse_derived(self, key: str, value: Any, base: str) -> None:
+        error, again = self.refused[key]
+        self.wants.rejected[key] = (value, base, error)
+        if again:
+            self.specs[key] = None
+        else:
+            self._keep_predecessor(key, base)
 
     def _check_owner(self, key: str, base: str) -> None:
         """Refuse a key that is wanted otherwise too, be that value valid or not."""

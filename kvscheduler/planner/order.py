@@ -51,11 +51,14 @@ def find_order(network: Network) -> Order:
     if len(run.order) == len(network.before):
         return Order(tuple(run.order))
     stuck = frozenset(n for n in range(len(network.before)) if not run.done[n])
-    before = _Picks(network, stuck).find() if network.choices else None
-    if before is not None:
+    picks = _Picks(network, stuck)
+    for attempt in (picks.force, picks.find) if network.choices else ():
+        before = attempt()
+        if before is None:
+            break
         rest = _Run(dataclasses.replace(network, before=before))
         rest.go()
-        if len(rest.order) == len(before):  # else the firm edges alone are a ring
+        if len(rest.order) == len(before):
             return Order(tuple(rest.order))
     return Order(tuple(run.order), stuck)
 
@@ -144,6 +147,10 @@ class _Picks:
         self._open = [c.edges for c in network.choices if not near.isdisjoint(c.edges[0])]
         self._effort = _EFFORT_LOOKS
 
+    def force(self) -> list[list[int]] | None:
+        """Return the firm edges with those that have to be, None where that is a dead end."""
+        return None if self._forced([]) is None else self._before
+
     def find(self) -> list[list[int]] | None:
         """Return the firm edges with those picked, None where none will do."""
         trail: list[Edge] = []
@@ -171,6 +178,8 @@ class _Picks:
         while moved:
             moved, fewest = False, []
             for edges in tuple(self._open):
+                if self._effort <= 0:
+                    return None
                 if any(self._waits(then, first) for first, then in edges):
                     self._open.remove(edges)
                     continue

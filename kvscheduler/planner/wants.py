@@ -271,7 +271,9 @@ class _Resolution:
             node = self.graph.nodes[key]
             base = None if node.want is None else node.want.base
             owner = None if base is None else self.wants.spec(base)
-            if base is None or owner is None or self.specs.get(key) is None:
+            is_set = self.specs.get(key) is not None
+            is_set = is_set or (key in self.wants.rejected and key not in self.refused)
+            if base is None or owner is None or not is_set:
                 continue
             if any(derived.key == key for derived in owner.derived):
                 raise ClaimConflict(key, (key, base))

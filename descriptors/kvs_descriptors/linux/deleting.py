@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Deleting"]
 
-# A turn of the loop brings one answer from a socket; after these without another link to delete
-# there is most likely none to come.
+# After so many turns of the loop without another link to delete there is most likely none to
+# come soon.
 QUIET_TURNS = 3
 
 Batch = dict[int, asyncio.Future[bool]]
@@ -73,8 +73,10 @@ class Deleting:
         group = codec.number(codec.IFLA_GROUP, self._group)
         bodies = [codec.link_body([group], index=index) for index in indexes]
         what = "interfaces to delete"
-        for body in bodies:
-            await within.call(channel.RTM_NEWLINK, 0, body, what, tolerate=link.GONE)
+        calls = (
+            within.call(channel.RTM_NEWLINK, 0, body, what, tolerate=link.GONE) for body in bodies
+        )
+        await asyncio.gather(*calls)
         try:
             # A crash before this leaves the links in a group that means nothing any more.
             body = codec.link_body([group])

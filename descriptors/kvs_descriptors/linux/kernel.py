@@ -10,6 +10,7 @@ import socket
 
 from . import syscalls
 from .channel import Channel, Opened
+from .courier import Courier
 from .link import Link
 from .netns import FOLDER, NamespaceFolder
 
@@ -40,6 +41,8 @@ class Kernel:
         # too, but of what is being retrieved only after all of it has been.
         self.seen: dict[str, Link] = {}
         self._channels: dict[str, Channel] = {}
+        self._courier = Courier()
+        self._looked_up: set[str] = set()
         self._opening = asyncio.Lock()
 
     async def channel(self, namespace: str = "") -> Channel:
@@ -62,12 +65,21 @@ class Kernel:
         if found is None or found.is_broken:
             self.forget(namespace)
             return None
+        if not namespace or namespace in self._looked_up:
+            return found
         # Others may remove a namespace and make another of that name. We would go on talking to
-        # the old one, and our socket would keep it alive, so the name is looked up every time.
-        if namespace and self.namespaces.identity(namespace) != found.identity:
+        # the old one, and our socket would keep it alive, so the name is looked up time and again.
+        if self.namespaces.identity(namespace) != found.identity:
             self.forget(namespace)
             return None
+        self._note_looked_up(namespace)
         return found
+
+    def _note_looked_up(self, namespace: str) -> None:
+        """Believe it in this turn of the event loop; what is asked in it is sent together."""
+        if not self._looked_up:
+            asyncio.get_running_loop().call_soon(self._looked_up.clear)
+        self._looked_up.add(namespace)
 
     async def _open(self, namespace: str) -> Channel:
         try:
@@ -82,13 +94,12 @@ class Kernel:
     async def take(self, namespace: str, opened: Opened) -> Channel:
         """Make a channel of a socket that has been opened in the namespace, and keep it."""
         self.forget(namespace)
-        made = Channel(opened, namespace)
-        await made.start()
-        self._channels[namespace] = made
+        made = self._channels[namespace] = Channel(opened, namespace, self._courier)
         return made
 
     def forget(self, namespace: str) -> None:
         """Let go of a namespace: what is under way ends, and the kernel may free it."""
+        self._looked_up.discard(namespace)
         found = self._channels.pop(namespace, None)
         if found is not None:
             found.retire()

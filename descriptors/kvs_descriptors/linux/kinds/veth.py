@@ -86,7 +86,8 @@ class Veth(Kind):
         peer = value.veth.peer_if_name
         # The other end's create has most likely been started in the same breath. Let it say
         # where it wants its end: then that is made there, and need not be moved, which is slow.
-        await asyncio.sleep(0)
+        if peer not in making.wanted:
+            await asyncio.sleep(0)
         pair = frozenset((value.name, peer))
         other = making.wanted.get(peer)
         if other is not None and other.veth.peer_if_name != value.name:

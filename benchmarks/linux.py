@@ -73,7 +73,6 @@ def _batch(pairs: int) -> str:
 
 def _ip_batch(pairs: int, namespace: str) -> float:
     """Return the seconds that ip takes, its start included."""
-    time.sleep(SETTLE_S)
     subprocess.run(["ip", "netns", "add", namespace], check=True)
     command = ["ip", "-netns", namespace, "-batch", "-"]
     started = time.perf_counter()
@@ -117,7 +116,6 @@ async def _apply(values: dict[str, object], journal: Path, owner: str) -> float:
 
 def _engine(pairs: int, namespace: str) -> float:
     values = _values(pairs, namespace)
-    time.sleep(SETTLE_S)
     with tempfile.TemporaryDirectory() as folder:
         return asyncio.run(_apply(values, Path(folder) / "journal.db", owner=namespace))
 
@@ -146,7 +144,9 @@ def _rows(pairs: int, repeats: int, namespaces: Namespaces) -> Iterator[Row]:
     batches: list[float] = []
 
     def in_turn() -> float:
+        time.sleep(SETTLE_S)
         batches.append(_ip_batch(pairs, namespaces.fresh()))
+        time.sleep(SETTLE_S)
         return _engine(pairs, namespaces.fresh())
 
     engine = measure(in_turn, repeats)

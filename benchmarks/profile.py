@@ -31,7 +31,8 @@ def _part(file: str) -> str:
 def shares(profile: cProfile.Profile) -> list[tuple[str, float]]:
     """Return each part's share of the time, the greatest first.
 
-    A builtin's time is its caller's, except that of system calls, in which the kernel works.
+    A builtin's time is its caller's, except that of system calls, in which the kernel works, or
+    which wait for it: the profile is that of the main thread.
     """
     times: Counter[str] = Counter()
     functions = pstats.Stats(profile).stats  # type: ignore[attr-defined]  # not in the stubs

@@ -95,6 +95,17 @@ def test_labels_of_dependencies_are_shown() -> None:
     act(story, Labelled())
 
 
+def test_of_two_any_of_dependencies_the_one_that_is_not_met_is_named() -> None:
+    async def story(stage: Stage) -> None:
+        plan = stage.plan({"a/1": {}, "a/2": {"any_of": ["a/", "x/"]}})
+        assert plan.pending == {"a/2": "needs any of x/, of which there is none"}
+        await stage.commit({"a/1": {}, "a/2": {"any_of": ["a/", "x/"]}})
+        (missing,) = stage.scheduler.status("a/2").unmet
+        assert "below x/" in missing.cause
+
+    act(story, Keyed())
+
+
 def test_any_of_values_that_only_hold_each_other_up_say_so() -> None:
     async def story(stage: Stage) -> None:
         await stage.commit({"a/1": {"any_of": ["a/2"]}, "a/2": {"any_of": ["a/1"]}})

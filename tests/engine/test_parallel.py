@@ -199,3 +199,24 @@ def test_operations_that_wait_for_a_descriptors_limit_are_not_looked_at_again_an
         return seen
 
     assert calls(400) < 6 * calls(100)
+
+
+@pytest.mark.parametrize("beside", [{}, {"b/1": {}}], ids=["alone", "beside a slow one"])
+def test_a_plain_call_that_holds_up_the_loop_is_reported(
+    beside: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    class Tardy(Plain):
+        def create(self, key: str, value: Any) -> Any:
+            stages[0].clock._elapsed_s += value  # as a call that takes so long would
+
+    async def story(stage: Stage) -> None:
+        stages.append(stage)
+        result = await stage.commit({**beside, "c/1": 0.05, "c/2": 2.5})
+        assert result.ok
+
+    stages: list[Stage] = []
+    act(story, Tardy("c"), Later("b"))
+
+    reports = [text for text in caplog.messages if "held up the event loop" in text]
+    assert len(reports) == 1
+    assert "descriptor c held up the event loop for 2.500 s with create c/2" in reports[0]

@@ -7,26 +7,9 @@ import pytest
 
 from kvscheduler import RetryPolicy, ValueState
 from kvscheduler.testing import Fault, Item, SimulatedDescriptor, SimulatedError, When
-from tests.sim.world import World, play
-from tests.strategies import Changes
+from tests.sim.world import World, check_all, play
 
 N = Item
-
-
-def check_all(*story: Changes) -> None:
-    """Check plans, their graphs, their economy and their results, one change after another."""
-
-    async def run(world: World) -> None:
-        for change in story:
-            plan = world.plan(change)
-            if plan is None:
-                continue
-            assert world.order_problems(plan, change) == []
-            assert world.work_problems(plan, change) == []
-            await world.commit(change)
-            world.check()
-
-    play(run)
 
 
 def test_an_any_of_may_be_met_by_what_the_value_itself_derives_while_it_goes() -> None:

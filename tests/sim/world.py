@@ -25,7 +25,7 @@ from kvscheduler.testing import (
 )
 from kvscheduler.testing.replay import cycles
 
-__all__ = ["World", "play"]
+__all__ = ["World", "check_all", "play"]
 
 Changes = Mapping[str, Item | None]
 
@@ -196,6 +196,28 @@ def play(story: Callable[[World], Coroutine[Any, Any, None]], world: World | Non
 
     chosen.clock.run(main())
     return chosen
+
+
+def check_all(*story: Changes) -> list[list[tuple[str, str]]]:
+    """Check plans, their graphs, their economy and their results, one change after another.
+
+    Returns the kinds and keys of each plan's operations; a change that is refused has none.
+    """
+    done: list[list[tuple[str, str]]] = []
+
+    async def run(world: World) -> None:
+        for change in story:
+            plan = world.plan(change)
+            if plan is None:
+                continue
+            done.append([(one.kind, one.key) for one in plan.operations])
+            assert world.order_problems(plan, change) == []
+            assert world.work_problems(plan, change) == []
+            await world.commit(change)
+            world.check()
+
+    play(run)
+    return done
 
 
 RETRY = RetryPolicy(first_delay=1.0, max_delay=8.0)

@@ -245,11 +245,10 @@ class Graph:
         for need in old.needs:
             if any(need in spec.needs for spec in kept):
                 continue
-            known = self._dependents.get(need)
-            if known is not None:
-                known.pop(key, None)
-                if not known:
-                    del self._dependents[need]
+            known = self._dependents[need]
+            del known[key]
+            if not known:
+                del self._dependents[need]
         if old.anyof:
             prefixes = {p for group in old.anyof for p in group.prefixes}
             for spec in kept:

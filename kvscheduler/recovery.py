@@ -12,7 +12,7 @@ from .graph import Graph, Spec
 from .journal import Records
 from .model import Origin
 from .planner import Change
-from .planner.meaning import bound, specify
+from .planner.meaning import specify
 from .registry import Registry
 
 __all__ = ["load"]
@@ -72,11 +72,11 @@ def _restore(records: Records, graph: Graph, registry: Registry) -> None:
 
 def _spec(registry: Registry, key: str, value: Any, base: str | None) -> Spec:
     try:
-        return specify(bound(registry, key), key, value, base, seen=True)
+        return specify(registry.find(key), key, value, base, seen=True)
     except InvalidValue as error:
         logger.warning("journal: %s: %s", key, error)
         try:
-            binding = bound(registry, key)
+            binding = registry.find(key)
         except InvalidValue:
             binding = None
         return Spec(binding, value, base, () if base is None else (base,))

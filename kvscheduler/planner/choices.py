@@ -76,8 +76,8 @@ class _Supports:
 
     def for_standing(self, key: str) -> Iterator[Choice]:
         have, final = self.graph.have(key), self.outlook.final(key)
-        if have is None or final is None:
-            return
+        assert have is not None
+        assert final is not None
         number = self.steps.changed.get(key)
         if number is None:
             yield from self._hand_over(key, have, final)

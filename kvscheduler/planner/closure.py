@@ -230,8 +230,6 @@ class Closure:
         self._cascade()
 
     def _fall(self, key: str) -> None:
-        if key in self.outlook.removed:
-            return
         self.outlook.drop(key)
         self._fallen.append(key)
 

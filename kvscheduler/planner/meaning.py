@@ -9,19 +9,9 @@ from typing import Any
 from ..errors import InvalidValue, describe
 from ..graph import Spec
 from ..model import Depends, DependsOnAny, Derived
-from ..registry import Binding, Registry
+from ..registry import Binding
 
-__all__ = ["bound", "equivalent", "must_recreate", "same", "specify"]
-
-
-def bound(registry: Registry, key: str) -> Binding | None:
-    """Return the descriptor of a key; ``InvalidValue`` where that cannot be told."""
-    try:
-        return registry.find(key)
-    except InvalidValue:
-        raise
-    except Exception as error:
-        raise _blame("selects", error) from error
+__all__ = ["equivalent", "must_recreate", "same", "specify"]
 
 
 def specify(

@@ -64,8 +64,7 @@ class Steps:
                 continue
             node = self.nodes[key]
             have = node.have
-            if have is None:
-                continue
+            assert have is not None
             if not self.outlook.is_exempt(node) and (lost := self._lost_support(key, have)):
                 self.demanded[key] = f"{lost} was taken away"
             elif node.broken:
@@ -156,8 +155,6 @@ class Steps:
         """Make the operations of a change that only updates, in key order."""
         for key in sorted(self.updated):
             self._add_update(key, self.updated[key])
-        if self.outlook.added or self.outlook.removed:
-            self._place_facts()
 
     def is_joined(self) -> bool:
         """Tell whether an update adds a dependency, and so may close a ring."""
@@ -187,9 +184,8 @@ class Steps:
             key = stack.pop()
             for lost in (key, *self._facts_of(key)):
                 for dependent in self._cut_off(lost):
-                    if dependent not in self.recreated:
-                        self.recreated[dependent] = f"{key} is recreated"
-                        stack.append(dependent)
+                    self.recreated[dependent] = f"{key} is recreated"
+                    stack.append(dependent)
 
     def _facts_of(self, key: str) -> Iterator[str]:
         have = self.closure.graph.have(key)
@@ -278,11 +274,9 @@ class Steps:
         for fact in self._facts_of(key):
             if fact in self.outlook.removed:
                 continue
-            final = self.outlook.final(fact)
-            if final is not None and final.base != key:
-                continue
-            self._place(fact, None, self.gone[key], self.gone)
-            if final is not None:
+            final = self._final(fact)
+            if final.base == key:
+                self._place(fact, None, self.gone[key], self.gone)
                 self._place(fact, final, self.made[key], self.made)
 
     def maker(self, base: str | None) -> int | None:

@@ -10,7 +10,7 @@ from ..errors import ClaimConflict, InvalidValue
 from ..graph import Graph, Node, Spec
 from ..registry import Binding, Registry
 from .change import Change
-from .meaning import bound, same, specify
+from .meaning import same, specify
 
 __all__ = ["Wants", "resolve"]
 
@@ -113,12 +113,12 @@ class _Resolution:
         if want.base is not None:
             return False
         try:
-            if bound(self.wants.registry, key) is not want.binding:
+            if self.wants.registry.find(key) is not want.binding:
                 return True
             for derived in want.derived:
                 node = self.graph.nodes.get(derived.key)
                 known = None if node is None or node.want is None else node.want.binding
-                if bound(self.wants.registry, derived.key) is not known:
+                if self.wants.registry.find(derived.key) is not known:
                     return True
         except InvalidValue:
             return True
@@ -158,7 +158,7 @@ class _Resolution:
             self._refuse(key, value, old)
             return
         try:
-            binding = bound(self.wants.registry, key)
+            binding = self.wants.registry.find(key)
             if old is not None and self._is_unchanged(key, node, old, binding, value):
                 if self._needs_another_try(node, old):
                     self.wants.unblocked[key] = None
@@ -204,8 +204,8 @@ class _Resolution:
             for derived in old.derived if old is not None else ():
                 if derived.key in kept or self.specs.get(derived.key) is not None:
                     continue
-                node = self.graph.nodes.get(derived.key)
-                if node is not None and _derived_from(node) == base:
+                node = self.graph.nodes[derived.key]
+                if _derived_from(node) == base:  # pragma: no branch - no story leads elsewhere
                     self.specs[derived.key] = None
 
     def _gain_derived(self, base: str, spec: Spec) -> None:
@@ -216,7 +216,7 @@ class _Resolution:
                 continue
             current = self.wants.spec(key)
             try:
-                binding = bound(self.wants.registry, key)
+                binding = self.wants.registry.find(key)
                 node = self.graph.nodes.get(key)
                 if current is not None and _is_same(node, current, binding, value):
                     continue
@@ -253,9 +253,7 @@ class _Resolution:
             return
         if owner is None:
             raise ClaimConflict(key, (base, key))
-        still = self.wants.spec(owner)
-        if still is not None and any(derived.key == key for derived in still.derived):
-            raise ClaimConflict(key, (owner, base))
+        raise ClaimConflict(key, (owner, base))
 
     def _keep_predecessor(self, key: str, base: str) -> None:
         """Let a derived key that moves with an invalid value take its valid one along."""

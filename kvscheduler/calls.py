@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .clock import Clock
+from .deadlines import Deadlines
 from .errors import DeadlineExceeded
 from .registry import Binding
 
@@ -25,11 +26,11 @@ class Calls:
     """
 
     def __init__(self, clock: Clock, deadline_s: float | None) -> None:
-        self._clock = clock
+        self._deadlines = Deadlines(clock)
         self._deadline_s = deadline_s
         self._group: asyncio.TaskGroup | None = None
         self._rooms: dict[str, asyncio.Semaphore] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._pending: set[_Pending] = set()
 
     def attach(self, group: asyncio.TaskGroup) -> None:
         """Name the owner of all tasks to come."""
@@ -46,8 +47,8 @@ class Calls:
 
     def cancel_all(self) -> None:
         """End the calls that still run; those in threads are left behind."""
-        for task in tuple(self._tasks):
-            task.cancel()
+        for pending in tuple(self._pending):
+            pending.task.cancel()
 
     def start(
         self,
@@ -62,13 +63,17 @@ class Calls:
         work = _perform(binding, call, args, self._room(binding))
         task = self._group.create_task(work, name=f"call {binding.name}")
         deadline = binding.deadline_s if binding.deadline_s is not None else self._deadline_s
-        pending = _Pending(task, on_done, on_late, can_cancel=not binding.descriptor.blocking)
+        pending = _Pending(self, task, on_done, on_late, deadline, not binding.descriptor.blocking)
         if deadline is not None:
-            text = f"no answer within {deadline:g} s; the effect is unknown"
-            pending.timer = self._clock.call_later(deadline, lambda: pending.expire(text))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+            self._deadlines.begin(pending, deadline)
+        self._pending.add(pending)
         task.add_done_callback(pending.finish)
+
+    def ended(self, pending: _Pending) -> None:
+        """Hear that a call has really ended."""
+        self._pending.discard(pending)
+        if pending.deadline_s is not None:
+            self._deadlines.end(pending.deadline_s)
 
     async def run(self, binding: Binding, call: Callable[..., Any], *args: Any) -> Any:
         """Make one call and wait for its result; raises what it raises, or DeadlineExceeded."""
@@ -97,32 +102,41 @@ class Calls:
 class _Pending:
     """A call under way."""
 
+    __slots__ = (
+        "_calls", "_can_cancel", "_expired", "_on_done", "_on_late",
+        "deadline_s", "is_over", "task",
+    )  # fmt: skip
+
     def __init__(
         self,
+        calls: Calls,
         task: asyncio.Task[Any],
         on_done: Done,
         on_late: Callable[[], None] | None,
-        *,
-        can_cancel: bool,
+        deadline_s: float | None,
+        can_cancel: bool,  # noqa: FBT001 - one call, on the hot path
     ) -> None:
+        self._calls = calls
         self._can_cancel = can_cancel
-        self._task = task
         self._on_done = on_done
         self._on_late = on_late
         self._expired = False
-        self.timer: Any = None
+        self.deadline_s = deadline_s
+        self.is_over = False
+        self.task = task
 
-    def expire(self, text: str) -> None:
-        if self._task.done():
+    def expire(self, after_s: float) -> None:
+        if self.task.done():
             return
         self._expired = True
         if self._can_cancel:  # a thread cannot be ended: its call is over when it is over
-            self._task.cancel()
+            self.task.cancel()
+        text = f"no answer within {after_s:g} s; the effect is unknown"
         self._on_done(None, DeadlineExceeded(text))
 
     def finish(self, task: asyncio.Task[Any]) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
+        self.is_over = True
+        self._calls.ended(self)
         result, error = _outcome(task)
         if not self._expired:
             self._on_done(result, error)

@@ -56,7 +56,7 @@ tests: $(STAMP)  ## run the tests alone, without coverage
 cov: $(STAMP)  ## run the tests with coverage
 	$(PY) -m coverage run -m pytest
 	$(PY) -m coverage report --fail-under=95 --include='kvscheduler/*' --omit='kvscheduler/testing/*,$(CORE)'
-	$(PY) -m coverage report --fail-under=97 --include='$(CORE)'
+	$(PY) -m coverage report --fail-under=100 --include='$(CORE)'
 
 sim: $(STAMP)  ## search longer for counterexamples to the laws
 	HYPOTHESIS_PROFILE=search $(PY) -m pytest tests/properties tests/sim

@@ -3,40 +3,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import pytest
 
 from kvscheduler.errors import JournalError
 from kvscheduler.journal import Journal, Wanted
-
-PREAMBLE = """
-import os, resource, sys
-from kvscheduler.errors import JournalError
-from kvscheduler.journal import Journal, Made, Wanted
-journal = Journal(sys.argv[1])
-"""
-
-
-def program(code: str, path: Path) -> list[str]:
-    return [sys.executable, "-c", PREAMBLE + textwrap.dedent(code), str(path)]
-
-
-def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-
-
-def run(command: list[str]) -> str:
-    done = subprocess.run(
-        command, env=environment(), capture_output=True, text=True, timeout=30, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+from tests.journal_program import program, run
 
 
 @pytest.fixture
@@ -137,7 +112,7 @@ def test_a_disk_without_room_for_a_journal_is_an_error(tmp_path: Path) -> None:
     first, second = run(["unshare", "-rm", "sh", "-c", script, "sh", *command]).splitlines()
 
     assert first.startswith("journal ")
-    assert second == "Records(wanted={}, made={})"
+    assert second == "Records(wanted={}, made={}, rejected={})"
 
 
 READ_ONLY = """

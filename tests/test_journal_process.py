@@ -12,8 +12,6 @@ import signal
 import sqlite3
 import stat
 import subprocess
-import sys
-import textwrap
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,29 +21,7 @@ import pytest
 from kvscheduler import journal_lock, journal_store
 from kvscheduler.errors import JournalError, JournalLocked
 from kvscheduler.journal import Journal, Made, Wanted
-
-PREAMBLE = """
-import os, resource, sys
-from kvscheduler.errors import JournalError
-from kvscheduler.journal import Journal, Made, Wanted
-journal = Journal(sys.argv[1])
-"""
-
-
-def program(code: str, path: Path) -> list[str]:
-    return [sys.executable, "-c", PREAMBLE + textwrap.dedent(code), str(path)]
-
-
-def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-
-
-def run(command: list[str]) -> str:
-    done = subprocess.run(
-        command, env=environment(), capture_output=True, text=True, timeout=30, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+from tests.journal_program import environment, program, run
 
 
 @pytest.fixture

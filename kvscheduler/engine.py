@@ -102,8 +102,15 @@ class Engine:
         revision = self.graph.revision
         return Plan(made.operations, made.edges, waiting, invalid, revision, errors)
 
+    def keep_up(self) -> None:
+        """Have written down, with the next batch, what no operation has told."""
+        if self.keeper is not None:
+            self.keeper.catch_up(self.ledger.found_out)
+        self.ledger.found_out.clear()
+
     def close_books(self, result: TransactionResult) -> TransactionResult:
         """Publish what has changed and enter the result into the history."""
+        self.keep_up()
         changed = self.ledger.publish(self.clock.now())
         if self.keeper is not None:
             self.keeper.flush()

@@ -121,7 +121,8 @@ class Graph:
 
     ``unsettled`` holds the keys that the next planning has to look at besides its own: where
     wanted and standing differ for a cause that no transaction names (drift, failures). ``held``
-    keys cannot become what is wanted yet, and say why: they are looked at every time.
+    keys cannot become what is wanted yet, and say why: they are looked at every time. ``perhaps``
+    has the claims that a failed call on a key may have taken, until that is known.
     """
 
     def __init__(self) -> None:
@@ -131,6 +132,7 @@ class Graph:
         self.held: Mapping[str, str] = {}
         self.claimants: dict[str, str] = {}
         self.holders: dict[str, str] = {}
+        self.perhaps: dict[str, tuple[str, ...]] = {}
         self.watching = PrefixIndex()
         self._dependents: dict[str, dict[str, None]] = {}
         self._keys: KeyIndex | None = None
@@ -163,6 +165,8 @@ class Graph:
         """Drop a node that is neither wanted nor standing."""
         if self.nodes.pop(node.key, None) is not None and self._keys is not None:
             self._keys.discard(node.key)
+        if self.perhaps:
+            self.perhaps.pop(node.key, None)
 
     def set_want(self, node: Node, spec: Spec | None) -> None:
         """Note what the northbound wants under a key."""

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
-from .graph import Graph, Node
+from .graph import Graph, Node, Spec
 from .journal import Journal, Made, Wanted
+from .ledger import Memory
 from .model import Origin, RetryPolicy
 from .plan import Operation
 from .planner import Draft
@@ -22,11 +23,18 @@ class Keeper:
         self.journal = journal
         self._graph = graph
 
-    def begin(self, draft: Draft, values: Container[str], retry: RetryPolicy | None) -> None:
+    def begin(
+        self,
+        draft: Draft,
+        values: Container[str],
+        retry: RetryPolicy | None,
+        restoring: Mapping[str, Memory | None],
+    ) -> None:
         """Write down what is wanted now and what is about to happen; durable on return.
 
-        ``retry`` is the policy of the keys in ``values``. Raises ``JournalError`` before
-        anything is written.
+        ``retry`` is the policy of the keys in ``values``; ``restoring`` is what was known of
+        what is being undone: its invalid wishes come back in the same step. Raises
+        ``JournalError`` before anything is written.
         """
 
         def wish(key: str, value: Any) -> Wanted:
@@ -46,23 +54,40 @@ class Keeper:
             for key, (value, base, _) in draft.rejected.items()
             if base is None
         }
+        for key, memory in restoring.items():
+            if memory is not None and memory.rejected is not None and memory.rejected[1] is None:
+                rejected[key] = Wanted(value=memory.rejected[0], retry=memory.retry)
         if wanted or intents or rejected:
             self.journal.begin(wanted, intents, rejected)
-
-    def restore(self, keys: Iterable[str]) -> None:
-        """Write down again the invalid wishes that an undone transaction had replaced."""
-        nodes, rejected = self._graph.nodes, {}
-        for key in keys:
-            node = nodes.get(key)
-            if node is not None and node.rejected is not None and node.rejected[1] is None:
-                rejected[key] = Wanted(value=node.rejected[0], retry=node.retry)
-        if rejected:
-            self.journal.begin({}, {}, rejected)
 
     def note(self, draft: Draft) -> None:
         """Write down, soon, what stands as wanted without an operation, or is handed back."""
         for key in (*draft.absorbed, *draft.released):
             self.record(self._graph.nodes[key])
+
+    def catch_up(self, keys: Iterable[str]) -> None:
+        """Write down, soon, what has been read, or has become doubtful, since the last time.
+
+        Without it the journal would go on saying that something is ours that is long gone, and
+        take for ours what others may make in its place; or forget what a failed call has made.
+        """
+        nodes = self._graph.nodes
+        for key in keys:
+            node = nodes.get(key)
+            if node is None:
+                self.journal.record(key, None)
+            elif node.late or node.unsure or (node.have is None and node.doubt is not None):
+                spec = node.doubt if node.have is None else node.have
+                if spec is not None and not spec.is_fact:
+                    self.journal.record(key, self._made(node, spec, doubtful=True))
+            else:
+                self.record(node)
+
+    @staticmethod
+    def _made(node: Node, spec: Spec, *, doubtful: bool = False) -> Made:
+        return Made(
+            value=spec.value, metadata=node.metadata, adopted=node.adopted, doubtful=doubtful
+        )
 
     def record(self, node: Node) -> None:
         """Write down what is known of a key, soon."""
@@ -70,8 +95,7 @@ class Keeper:
         if node.have is None or node.have.is_fact or not ours:
             self.journal.record(node.key, None)
             return
-        made = Made(value=node.have.value, metadata=node.metadata, adopted=node.adopted)
-        self.journal.record(node.key, made)
+        self.journal.record(node.key, self._made(node, node.have))
 
     def flush(self) -> None:
         """Make all that was recorded durable."""

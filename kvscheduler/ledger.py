@@ -61,12 +61,14 @@ def _state_of_unwanted(node: Node) -> ValueState:
 class Ledger:
     """Applies drafts and outcomes to the graph.
 
-    ``touched`` collects the keys whose status may have changed since it was last cleared.
+    ``touched`` collects the keys whose status may have changed since it was last cleared,
+    ``found_out`` those of which something is known that no operation told.
     """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.touched: dict[str, None] = {}
+        self.found_out: dict[str, None] = {}
 
     # A draft is taken on.
 
@@ -148,6 +150,7 @@ class Ledger:
         if node.doubt is not None or node.lost or node.attempt or node.broken or node.unsure:
             node.doubt, node.lost, node.attempt, node.broken = None, False, 0, False
             node.unsure = False
+            self.graph.perhaps.pop(node.key, None)
         if kind == "delete":
             self.graph.set_have(node, None, None)
         elif kind == "create":
@@ -181,6 +184,10 @@ class Ledger:
             node.doubt = node.want
         elif kind:
             node.unsure = True
+        if kind:
+            self.found_out[key] = None
+            if kind != "delete" and node.want is not None and node.want.claims:
+                graph.perhaps[key] = node.want.claims
         self.unsettle(node)
         graph.unsettled[key] = None
 

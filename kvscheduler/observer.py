@@ -30,13 +30,16 @@ class Observer:
         graph = self._graph
         node = graph.node(key)
         have = node.have
-        node.unsure = False
+        graph.perhaps.pop(key, None)
+        if node.unsure:
+            node.unsure = False
+            self._ledger.found_out[key] = None
         if have is not None and same(have.value, value):
             if metadata is not None and not same(metadata, node.metadata):
                 graph.set_have(node, have, metadata)
             self._observe_derived(node, have)
             return
-        self._ledger.touched[key] = None
+        self._ledger.touched[key] = self._ledger.found_out[key] = None
         if have is None:
             self._first_seen(node, origin)
         want = node.want
@@ -88,10 +91,25 @@ class Observer:
         if follower.have is not None and same(follower.have.value, derived.value):
             return
         follower.origin = base.origin
-        self._ledger.touched[derived.key] = None
+        self._ledger.touched[derived.key] = self._ledger.found_out[derived.key] = None
         spec = _seen_spec(binding, derived.key, derived.value, base.key, plain=False)
         self._graph.set_have(follower, spec, None)
         self._ledger.unsettle(follower)
+
+    def tie(self, key: str) -> None:
+        """Have what was found by itself, but derives from what was found here, follow its base."""
+        base = self._graph.nodes.get(key)
+        if base is None or base.have is None or base.is_property:
+            return
+        for derived in base.have.derived:
+            node = self._graph.nodes.get(derived.key)
+            if node is None or node.have is None or node.want is not None or node.is_property:
+                continue
+            have = node.have
+            if have.base is None and not node.late:
+                spec = _seen_spec(have.binding, derived.key, have.value, key, plain=False)
+                self._ledger.touched[derived.key] = None
+                self._graph.set_have(node, spec, node.metadata)
 
     def _observe_follower(self, derived: Derived, base: str) -> None:
         """Conclude from its base that a derived value stands, where nothing else can tell."""
@@ -108,7 +126,7 @@ class Observer:
         spec = want
         if not same(want.value, derived.value):
             spec = _seen_spec(binding, derived.key, derived.value, base, plain=False)
-        self._ledger.touched[derived.key] = None
+        self._ledger.touched[derived.key] = self._ledger.found_out[derived.key] = None
         self._graph.set_have(node, spec, node.metadata)
         node.doubt, node.lost = None, False
         self._ledger.unsettle(node)
@@ -129,6 +147,8 @@ class Observer:
             return
         have = node.have
         node.doubt, node.unsure = None, False
+        self._graph.perhaps.pop(key, None)
+        self._ledger.found_out[key] = None
         if have is None:
             self._ledger.touched[key] = None
             self._graph.revision += 1
@@ -143,7 +163,7 @@ class Observer:
         node.lost = node.want is not None
         node.adopted = False
         node.origin = Origin.NORTHBOUND
-        self._ledger.touched[node.key] = None
+        self._ledger.touched[node.key] = self._ledger.found_out[node.key] = None
         self._graph.set_have(node, None, None)
         self._ledger.unsettle(node)
 

@@ -114,7 +114,9 @@ class Processing:
         """Note a draft and run it as far as that goes inline; tell whether it is through."""
         engine, work = self._engine, self._work
         if engine.keeper is not None:
-            engine.keeper.begin(draft, work.change.values, work.retry)
+            engine.keep_up()
+            restoring = self._memories if undoing else _NOTHING
+            engine.keeper.begin(draft, work.change.values, work.retry, restoring)
         engine.ledger.take_on(draft, retrying=work.kind == "retry")
         for key, why in draft.refused.items():
             error = OperationError(key, "update", SchedulerError(why))
@@ -163,7 +165,10 @@ class Processing:
             engine.ledger.dismiss(key)
         if self._reverted:
             self._not_undone = self._not_undone.union(run.failed)
-        left = (*run.skipped(), *run.failed, *run.draft.leaving)
+        facts = (key for facts in run.draft.facts.values() for key, _ in facts)
+        left = (*run.skipped(), *run.failed, *run.draft.leaving, *facts)
+        # The journal was told that they were about to happen.
+        engine.ledger.found_out.update(dict.fromkeys(run.skipped()))
         engine.graph.unsettled.update(dict.fromkeys(left))
         if run.stopped:
             self._undo(run)
@@ -217,8 +222,6 @@ class Processing:
         if self._reverted:
             for key in engine.ledger.restore(self._memories, self._not_undone):
                 engine.retries.rearm(key)
-            if engine.keeper is not None:
-                engine.keeper.restore(self._memories)
         return engine.close_books(
             TransactionResult(
                 number=self._number,

@@ -58,6 +58,9 @@ class Refresher:
 
         # Noted at once, so that those retrieved after find the metadata.
         founds = await self.retrieve(prefix, wanted, only, note)
+        for found in founds:
+            for key in found.values:
+                self._observer.tie(key)
         return {found.binding.name: found.error for found in founds if found.error is not None}
 
     async def refresh_keys(self, keys: Iterable[str]) -> set[str]:

@@ -89,7 +89,12 @@ class Statuses:
             return (*own, *want.anyof)
 
     def _stands(self, key: str) -> bool:
-        return self._graph.have(key) is not None
+        """Tell whether something stands that others may be built on."""
+        node = self._graph.nodes.get(key)
+        if node is None or node.have is None:
+            return False
+        fails_to_go = node.blocked or node.late or key in self._graph.held
+        return node.want is not None or node.is_property or not fails_to_go
 
     def _is_met(self, group: DependsOnAny, owner: str) -> bool:
         return any(

@@ -46,10 +46,10 @@ class Draft(NamedTuple):
     ``absorbed`` keys stand already as they are wanted; those in ``released`` are handed back to
     whoever made them. ``facts`` maps an operation's number to the facts that come (spec) or go
     (None) with it; number -1 stands for at once. Those in ``leaving`` go when all else is done.
-    ``waiting`` says of each wanted key that was
-    looked at and is left out, why; ``refused`` of changes that others' values do not allow;
-    ``held`` of what stands and cannot become what is wanted. ``edges`` past the operations are
-    those of gates: steps without an operation that many wait for.
+    ``waiting`` says of each wanted key that was looked at and is left out, why; ``refused`` of
+    changes that others' values do not allow; ``held`` of what cannot become what is wanted yet,
+    for the sake of others. ``edges`` past the operations are those of gates: steps without an
+    operation that many wait for.
     """
 
     wants: Mapping[str, Spec | None]

@@ -40,10 +40,14 @@ class Closure:
         self._new_dependents: dict[str, list[str]] | None = None
         self._new_watching = PrefixIndex()
         self._fallen: list[str] = []
+        # What failed to go and is wanted again: from now on it carries others.
+        self._revived: list[str] = []
 
     def run(self) -> None:
         """Work out what will stand."""
         self._grow(self._sort_in())
+        for key in self._revived:
+            self._wake_all(key)
         while self.waiting and self._grow_rings():
             pass
         if self.staying or self.outlook.removed:
@@ -65,6 +69,8 @@ class Closure:
                     missing.append(key)
                 elif not self.outlook.is_stuck(node):
                     self.staying[key] = want
+                    if node.want is None and not self.outlook.is_exempt(node):
+                        self._revived.append(key)
             elif self.outlook.is_exempt(node):
                 if node.want is not None or key in self.wants.specs:
                     self.released.append(key)
@@ -75,7 +81,7 @@ class Closure:
     # Growing: what the change makes possible.
 
     def _grow(self, keys: Iterable[str]) -> None:
-        added, waiters, stands = self.outlook.added, self._waiters, self.outlook.stands
+        added, waiters, carries = self.outlook.added, self._waiters, self.outlook.carries
         specs, nodes, denied = self.wants.specs, self.nodes, self.outlook.denied
         dependents, is_watched = self.graph.dependents, bool(self.graph.watching)
         for key in keys:
@@ -92,7 +98,7 @@ class Closure:
             elif key not in added and spec.is_creatable:
                 # The plain case, which most values are: new, and all that it needs is there.
                 for need in spec.needs:
-                    if need not in added and not stands(need):
+                    if need not in added and not carries(need):
                         self._visit(key)
                         break
                 else:
@@ -126,7 +132,7 @@ class Closure:
         return have is None or want is None or not same(have.value, want.value)
 
     def _visit(self, key: str) -> None:
-        added, stands = self.outlook.added, self.outlook.stands
+        added, carries = self.outlook.added, self.outlook.carries
         stack = [key]
         while stack:
             key = stack.pop()
@@ -135,8 +141,8 @@ class Closure:
             spec = self._candidate(key)
             if spec is None:
                 continue
-            missing = [n for n in spec.needs if n not in added and not stands(n)]
-            if missing or (spec.anyof and not self.is_met(key, spec)):
+            missing = [n for n in spec.needs if n not in added and not carries(n)]
+            if missing or not all(self.outlook.is_carried(group, key) for group in spec.anyof):
                 self._wait(key, spec, missing)
             else:
                 self.outlook.add(key, spec)
@@ -196,7 +202,7 @@ class Closure:
             if spec is None:
                 continue
             region[key] = spec
-            stack.extend(need for need in spec.needs if not self.outlook.stands(need))
+            stack.extend(need for need in spec.needs if not self.outlook.carries(need))
         for key in _closed(region, self.outlook):
             self.waiting.pop(key, None)
             self.outlook.add(key, region[key])
@@ -327,11 +333,11 @@ def _closed(region: dict[str, Spec], outlook: Outlook) -> list[str]:
     needing: dict[str, list[str]] = {}
     out: list[str] = []
     for key, spec in region.items():
-        fits = all(outlook.is_met(group, key) for group in spec.anyof)
+        fits = all(outlook.is_carried(group, key) for group in spec.anyof)
         for need in spec.needs:
             if need in region:
                 needing.setdefault(need, []).append(key)
-            elif not outlook.stands(need):
+            elif not outlook.carries(need):
                 fits = False
         if not fits:
             out.append(key)

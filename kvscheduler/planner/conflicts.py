@@ -36,7 +36,7 @@ class Conflicts:
         before = len(self._outlook.held) + len(self._outlook.denied)
         for key in self._outlook.removed:
             self._hold_needed(key)
-        if self._graph.holders:
+        if self._graph.holders or self._graph.perhaps:
             for key, spec in (*self._outlook.added.items(), *self._closure.staying.items()):
                 if spec.claims and key not in self._outlook.removed:
                     self._deny_claimed(key, spec)
@@ -82,8 +82,16 @@ class Conflicts:
             stays = self._outlook.final(holder)
             if stays is None or claim not in stays.claims:
                 continue
-            why = f"{holder} still holds {claim}"
-            if key in self._closure.staying:
-                self._outlook.held.setdefault(key, why)
-            else:
-                self._outlook.denied.setdefault(key, why)
+            self._deny(key, f"{holder} still holds {claim}")
+        for holder, claims in self._graph.perhaps.items():
+            if holder == key or not self._outlook.is_frozen(self._nodes[holder]):
+                continue
+            for claim in spec.claims:
+                if claim in claims:
+                    self._deny(key, f"{holder} failed and may hold {claim}")
+
+    def _deny(self, key: str, why: str) -> None:
+        if key in self._closure.staying:
+            self._outlook.held.setdefault(key, why)
+        else:
+            self._outlook.denied.setdefault(key, why)

@@ -46,11 +46,11 @@ class Explanation:
             return (), "has no descriptor that could make it"
         if node is not None and outlook.is_frozen(node):
             return (), f"failed: {describe(node.error)}" if node.error else "failed"
-        missing = tuple(need for need in want.needs if not outlook.stands(need))
+        missing = tuple(need for need in want.needs if not outlook.carries(need))
         if missing:
             return missing, ""
         for group in want.anyof:
-            if not outlook.is_met(group, key):
+            if not outlook.is_carried(group, key):
                 label = group.label or "any of " + ", ".join(group.prefixes)
                 return (), f"needs {label}, of which there is none"
         return (), "needs what it holds up itself"
@@ -59,4 +59,6 @@ class Explanation:
         node = self._outlook.nodes.get(key)
         if node is not None and node.rejected is not None:
             return f"is invalid: {describe(node.error)}" if node.error else "is invalid"
+        if node is not None and node.have is not None and self._outlook.is_frozen(node):
+            return f"fails to go: {describe(node.error)}" if node.error else "fails to go"
         return "nobody wants"

@@ -37,6 +37,21 @@ class Outlook:
         node = self.nodes.get(key)
         return node is not None and node.have is not None and key not in self.removed
 
+    def carries(self, key: str) -> bool:
+        """Tell whether what will stand under a key may be built on.
+
+        What nobody wants and only fails to go carries nothing new: it would be taken away again
+        with the next attempt.
+        """
+        if key in self.added:
+            return True
+        node = self.nodes.get(key)
+        if node is None or node.have is None or key in self.removed:
+            return False
+        if node.want is not None and key not in self.wants.specs:
+            return True
+        return self.wants.spec(key) is not None or self.is_exempt(node) or not self.is_stuck(node)
+
     def final(self, key: str) -> Spec | None:
         """Return what will stand under a key."""
         spec = self.added.get(key)
@@ -100,6 +115,10 @@ class Outlook:
     def is_met(self, group: DependsOnAny, owner: str) -> bool:
         """Tell whether something will stand that meets an any-of dependency."""
         return any(self.stands(key) for key in self.matches(group, owner))
+
+    def is_carried(self, group: DependsOnAny, owner: str) -> bool:
+        """Tell whether something may be built on that meets an any-of dependency."""
+        return any(self.carries(key) for key in self.matches(group, owner))
 
     def is_ready(self, key: str, spec: Spec) -> bool:
         """Tell whether all that a value needs will stand."""

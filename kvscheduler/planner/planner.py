@@ -63,7 +63,7 @@ def draft(graph: Graph, registry: Registry, change: Change) -> Draft:
         leaving=steps.leaving,
         waiting=_waiting(closure, refused),
         refused=refused,
-        held=dict(held),
+        held={**held, **denied},
     )
 
 

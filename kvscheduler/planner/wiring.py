@@ -134,14 +134,14 @@ class _Wiring:
                 self.network.before[number].append(giver)
 
     def _given_up(self) -> Iterator[tuple[int, str]]:
-        if not self.graph.holders:
+        holders, perhaps = self.graph.holders, self.graph.perhaps
+        if not holders and not perhaps:
             return
         for key, number in (*self.steps.gone.items(), *self.steps.changed.items()):
             have = self.graph.have(key)
-            if have is None or not have.claims:
-                continue
-            kept = self.steps.updated[key].claims if key in self.steps.changed else ()
-            yield from ((number, claim) for claim in have.claims if claim not in kept)
+            held = (*(have.claims if have is not None else ()), *perhaps.get(key, ()))
+            kept = self.steps.updated[key].claims if key in self.steps.changed and held else ()
+            yield from ((number, claim) for claim in held if claim not in kept)
 
     def _taken(self) -> Iterator[tuple[int, str]]:
         for key, number in (*self.steps.made.items(), *self.steps.changed.items()):

@@ -18,6 +18,8 @@ from tests.topologies import cables
 pytestmark = pytest.mark.timeout(300)  # seconds; dozens of commands, on a machine that is busy
 
 CABLES = 40
+# So many that a signal finds the command at work.
+MANY = 600
 ROUNDS = 2
 # Where in the time that the change takes, from its first moment to just after its last.
 SHARES = [0.0, 0.2, 0.4, 0.6, 0.8, 1.1]
@@ -122,7 +124,7 @@ def test_killed_while_it_removes_everything_the_next_destroy_ends_right(machine:
 def test_interrupted_it_finishes_what_it_has_begun_and_says_so(
     number: signal.Signals, machine: Machine
 ) -> None:
-    Path("cables.yaml").write_text(cables(100), encoding="utf-8")
+    Path("cables.yaml").write_text(cables(MANY), encoding="utf-8")
     running = begin(machine, "apply", "cables.yaml")
     time.sleep(0.1)
 
@@ -139,7 +141,7 @@ def test_interrupted_it_finishes_what_it_has_begun_and_says_so(
 
 
 def test_interrupted_twice_it_stops_at_once_and_repair_ends_it(machine: Machine) -> None:
-    Path("cables.yaml").write_text(cables(200), encoding="utf-8")
+    Path("cables.yaml").write_text(cables(MANY), encoding="utf-8")
     running = begin(machine, "apply", "cables.yaml")
     time.sleep(0.05)
 

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from kvscheduler import OperationError, Retrieved
+from kvscheduler.testing import Item, SimulatedDescriptor, SimulatedSouthbound
 from tests.engine.stage import Keyed, Later, Plain, Stage, act
 
 
@@ -102,3 +104,25 @@ def test_a_thread_that_raises_what_no_future_takes_fails_as_any_other() -> None:
         assert "StopIteration: nothing left" in str(result.errors["a/1"])
 
     act(story, Stopping())
+
+
+@pytest.mark.parametrize("change", [{}, {"shape": 1}])
+def test_what_was_found_and_derives_from_what_was_found_goes_before_it(
+    change: dict[str, int],
+) -> None:
+    southbound = SimulatedSouthbound()
+    base = Item(derives=(("b/x", Item()),))
+    wanted = {"a/1": dataclasses.replace(base, **change)} if change else {}
+
+    async def make(stage: Stage) -> None:
+        await stage.commit({"a/1": base})
+
+    async def resync(stage: Stage) -> None:
+        result = await stage.commit(wanted, resync="full")
+        done = [f"{one.operation.kind} {one.operation.key}" for one in result.operations]
+        again = ["create a/1", "create b/x"] if change else []
+        assert done == ["delete b/x", "delete a/1", *again]
+
+    act(make, *(SimulatedDescriptor(southbound, name, f"{name}/") for name in "ab"))
+    act(resync, *(SimulatedDescriptor(southbound, name, f"{name}/") for name in "ab"))
+    southbound.check()

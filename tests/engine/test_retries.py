@@ -370,3 +370,24 @@ def test_any_of_values_that_lost_their_ground_fall_once_the_failure_is_over(
 def test_a_policy_that_would_retry_without_a_pause_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(fields))):
         RetryPolicy(**fields)
+
+
+def test_what_needed_a_value_that_fails_to_go_waits_for_it_to_be_gone_or_wanted_again() -> None:
+    one = Failing()
+
+    async def story(stage: Stage) -> None:
+        one.stage = stage
+        wanted: dict[str, Any] = {"a/1": {}, "a/2": {"needs": ["a/1"]}, "a/3": {"any_of": ["a/1"]}}
+        await stage.commit(wanted, retry=RetryPolicy(max_attempts=3))
+        one.broken = {("delete", "a/1")}
+        await stage.commit({"a/1": None})
+        await stage.clock.advance(100.0)
+        assert set(one.held) == {"a/1"}
+        assert len(one.times("delete a/2")) == len(one.times("delete a/3")) == 1
+        assert "delete is broken" in stage.scheduler.status("a/2").unmet[0].cause
+        assert stage.state("a/3") is ValueState.PENDING
+        await stage.commit({"a/1": {}})
+        assert set(one.held) == {"a/1", "a/2", "a/3"}
+        assert len(one.times("create a/1")) == 1
+
+    act(story, one)

@@ -23,9 +23,13 @@ def end(name: str, peer: str, namespace: str, address: str, *, more: str = "") -
 
 def cables(count: int) -> str:
     """Return so many cables between two namespaces, each with its own small network."""
+
+    def network(number: int) -> str:
+        return f"10.{9 + number // 256}.{number % 256}"
+
     ends = [
-        end(f"a{number}", f"b{number}", "left", f"10.9.{number}.1/24")
-        + end(f"b{number}", f"a{number}", "right", f"10.9.{number}.2/24")
+        end(f"a{number}", f"b{number}", "left", f"{network(number)}.1/24")
+        + end(f"b{number}", f"a{number}", "right", f"{network(number)}.2/24")
         for number in range(count)
     ]
     return "linuxConfig:\n  interfaces:\n" + "".join(ends)

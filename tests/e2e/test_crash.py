@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(300)  # seconds; dozens of commands, on a machi
 
 CABLES = 40
 # So many that a signal finds the command at work.
-MANY = 600
+MANY = 300
 ROUNDS = 2
 # Where in the time that the change takes, from its first moment to just after its last.
 SHARES = [0.0, 0.2, 0.4, 0.6, 0.8, 1.1]

@@ -275,7 +275,7 @@ class Journal:
             (state.rejected, records.rejected),
         ):
             for key, (value, retry) in entries.items():
-                policy = None if retry is None else RetryPolicy(**retry)
+                policy = self._policy(key, retry)
                 wishes[key] = Wanted(value=self._value(key, value), retry=policy)
         for key, (value, metadata, flags) in state.made.items():
             records.made[key] = Made(
@@ -291,6 +291,13 @@ class Journal:
             return self._codec.decode(data.encode("latin-1"))
         except Exception as error:
             message = f"journal {self.path} cannot read the value of {key}: {describe(error)}"
+            raise NotDecodable(message) from error
+
+    def _policy(self, key: str, retry: Retry | None) -> RetryPolicy | None:
+        try:
+            return None if retry is None else RetryPolicy(**retry)
+        except (TypeError, ValueError) as error:
+            message = f"journal {self.path} cannot read the retry policy of {key}: {error}"
             raise NotDecodable(message) from error
 
     def _metadata(self, key: str, data: str | None) -> object:

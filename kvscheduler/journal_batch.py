@@ -66,6 +66,8 @@ class State:
                 made.pop(key, None)
             else:
                 value, metadata, flags = outcome
+                if type(flags) is not int:
+                    raise TypeError(f"the flags of {key} are {flags!r}")
                 made[key] = (made[key][0] if value is None else value, metadata, flags)
         for key, wish in batch["wanted"].items():
             rejected.pop(key, None)

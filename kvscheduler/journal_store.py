@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Final
 
+from . import failpoints
 from .errors import JournalError
 from .journal_batch import Batch, State
 from .journal_schema import (
@@ -32,6 +33,14 @@ FILE_MODE: Final = 0o600
 MODE_OF_OTHERS: Final = 0o077
 
 # What SQLite says of the machine rather than of the file's content.
+_NONSENSE: Final = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 _NOT_DAMAGE: Final = ("FULL", "READONLY", "IOERR", "BUSY", "LOCKED", "CANTOPEN", "PERM", "NOMEM")
 
 
@@ -150,7 +159,12 @@ class Store:
             if digest != stored:
                 message = f"batch {number} does not match its checksum, or one before is missing"
                 raise Damage(message)
-            state.apply(body)
+            try:
+                state.apply(body)
+            except _NONSENSE as error:
+                # Its checksum is right, so another program, or a later version, wrote it so.
+                message = f"batch {number} makes no sense: {type(error).__name__}: {error}"
+                raise Damage(message) from error
             numbers.append(number)
             sizes.append(len(body))
         seals = connection.execute("SELECT first, last, digest FROM seal").fetchall()
@@ -173,6 +187,14 @@ def _explained(path: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise JournalError(f"journal {path} cannot be used: {error.strerror}") from error
+    except MemoryError as error:
+        # SQLite says so of a damaged row that claims to be of any size, too.
+        message = (
+            f"journal {path} is refused: it asks for more memory than there is. Nothing in it was"
+            " used. If the machine has memory to spare, it is damaged: restore a copy or move it"
+            " away, with its -wal and .lock"
+        )
+        raise JournalError(message) from error
     except (Damage, sqlite3.Error, UnicodeError) as error:
         # UnicodeError: SQLite quotes the damaged schema, and Python cannot read it.
         if _is_damage(error):
@@ -264,7 +286,8 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
-        connection.execute("COMMIT")
+        with failpoints.at("journal.write"):
+            connection.execute("COMMIT")
     except BaseException:
         # SQLite has rolled back by itself after some errors, and then refuses to do it again.
         with contextlib.suppress(sqlite3.Error):

@@ -33,8 +33,8 @@ class Keeper:
         """Write down what is wanted now and what is about to happen; durable on return.
 
         ``retry`` is the policy of the keys in ``values``; ``restoring`` is what was known of
-        what is being undone: its invalid wishes come back in the same step. Raises
-        ``JournalError`` before anything is written.
+        what is being undone: all wishes come back in the same step, be they part of the way back
+        or not. Raises ``JournalError`` before anything is written.
         """
 
         def wish(key: str, value: Any) -> Wanted:
@@ -55,8 +55,14 @@ class Keeper:
             if base is None
         }
         for key, memory in restoring.items():
-            if memory is not None and memory.rejected is not None and memory.rejected[1] is None:
-                rejected[key] = Wanted(value=memory.rejected[0], retry=memory.retry)
+            if memory is None:
+                continue
+            want, refused = memory.want, memory.rejected
+            wanted[key] = None
+            if want is not None and want.base is None:
+                wanted[key] = Wanted(value=want.value, retry=memory.retry)
+            if refused is not None and refused[1] is None:
+                rejected[key] = Wanted(value=refused[0], retry=memory.retry)
         if wanted or intents or rejected:
             self.journal.begin(wanted, intents, rejected)
 

@@ -228,17 +228,20 @@ class Ledger:
         return changed
 
     def restore(self, memories: Mapping[str, Memory | None], but: Container[str]) -> list[str]:
-        """Bring back what was known before a reverted transaction, ``but`` where undoing failed.
+        """Bring back what was known before a reverted transaction.
 
+        Of keys in ``but``, where undoing failed, only what is wanted; they stand as they stand.
         Returns the keys that wait for a retry again.
         """
         waiting = []
         for key, memory in memories.items():
             node = self.graph.nodes.get(key)
-            if node is None or memory is None or node.late or key in but:
+            if node is None or memory is None:
                 continue
             self._restore_want(node, memory.want)
             node.rejected, node.retry = memory.rejected, memory.retry
+            if node.late or key in but:
+                continue
             node.adopted = memory.adopted
             node.blocked, node.attempt, node.error = memory.blocked, memory.attempt, memory.error
             node.operation, node.retry_at = memory.operation, memory.retry_at

@@ -8,7 +8,7 @@ from typing import Any
 
 from .engine import Engine
 from .errors import InvalidValue
-from .graph import Graph, Spec
+from .graph import Graph, Node, Spec
 from .journal import Records
 from .model import Origin
 from .planner import Change
@@ -33,10 +33,20 @@ def load(records: Records, engine: Engine) -> None:
             graph.nodes[key].retry = wish.retry
     _restore(records, graph, engine.registry)
     for key, node in graph.nodes.items():
-        if node.want is not None and node.have is not node.want:
+        if node.want is not None and (
+            node.have is not node.want or _may_lack_support(graph, node)
+        ):
             graph.unsettled[key] = None
     engine.ledger.touched.update(dict.fromkeys(graph.nodes))
     engine.ledger.publish(engine.clock.now())
+
+
+def _may_lack_support(graph: Graph, node: Node) -> bool:
+    """Tell whether a value may have outlived what it needs: its delete may have failed."""
+    want = node.want
+    return want is not None and (
+        bool(want.anyof) or any(graph.have(need) is None for need in want.needs)
+    )
 
 
 def _restore(records: Records, graph: Graph, registry: Registry) -> None:

@@ -40,17 +40,18 @@ class Outlook:
     def carries(self, key: str) -> bool:
         """Tell whether what will stand under a key may be built on.
 
-        What nobody wants and only fails to go carries nothing new: it would be taken away again
-        with the next attempt.
+        What is to go and only fails to carries nothing new, be it wanted or not: it would be
+        taken away again with the next attempt.
         """
         if key in self.added:
             return True
         node = self.nodes.get(key)
         if node is None or node.have is None or key in self.removed:
             return False
-        if node.want is not None and key not in self.wants.specs:
+        if self.is_exempt(node) or not self.is_stuck(node):
             return True
-        return self.wants.spec(key) is not None or self.is_exempt(node) or not self.is_stuck(node)
+        fails_to_go = node.operation == "delete" and self.is_frozen(node)
+        return not fails_to_go and self.wants.spec(key) is not None
 
     def final(self, key: str) -> Spec | None:
         """Return what will stand under a key."""

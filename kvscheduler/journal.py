@@ -27,10 +27,14 @@ _NOTHING: Final = object()
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A value that the northbound wants, and the policy by which it is retried."""
+    """A value that the northbound wants, and the policy by which it is retried.
+
+    With a ``base``, the last valid value of a key that the base derives an invalid one for now.
+    """
 
     value: object
     retry: RetryPolicy | None = None
+    base: str | None = None
 
 
 _NO_WISHES: Final[Mapping[str, Wanted]] = {}
@@ -130,8 +134,9 @@ class Journal:
     ) -> None:
         """Store, in one step, what is wanted from now on and what is about to be operated on.
 
-        A wanted value of None is wanted no longer. A rejected one is remembered until the key
-        is wanted otherwise; one that the codec refuses is not. An intent is stored as doubtful,
+        A wanted value of None is wanted no longer. A rejected one, or with a base what counts in
+        its place, is remembered until the key is wanted otherwise; one that the codec refuses is
+        not. An intent is stored as doubtful,
         with the value that will stand, or did; it keeps ``adopted`` and the metadata known
         before. All of it outlives a SIGKILL on return; after a ``JournalError`` none of it is
         stored.
@@ -244,7 +249,7 @@ class Journal:
         return entries
 
     def _encoded_wish(self, key: str, wish: Wanted) -> WantedEntry:
-        return self._encoded(key, wish.value), _retry_entry(wish.retry)
+        return self._encoded(key, wish.value), _retry_entry(wish.retry), wish.base
 
     def _encoded(self, key: str, value: object) -> str:
         try:
@@ -274,9 +279,9 @@ class Journal:
             (state.wanted, records.wanted),
             (state.rejected, records.rejected),
         ):
-            for key, (value, retry) in entries.items():
+            for key, (value, retry, base) in entries.items():
                 policy = self._policy(key, retry)
-                wishes[key] = Wanted(value=self._value(key, value), retry=policy)
+                wishes[key] = Wanted(value=self._value(key, value), retry=policy, base=base)
         for key, (value, metadata, flags) in state.made.items():
             records.made[key] = Made(
                 value=self._value(key, value),

@@ -3,8 +3,9 @@
 
 A batch is a JSON object of objects, applied in this order: ``made`` (outcomes: key to
 ``[value, metadata, flags]``, null where it is gone; a null value is the one intended before),
-``wanted`` (key to ``[value, retry]``, null where no longer wanted), ``rejected`` (the same for
-wishes that were invalid, until the key's next valid one; left out where there are none) and
+``wanted`` (key to ``[value, retry, base]``, null where no longer wanted; the base is null), then
+``rejected`` (the same for wishes that were invalid, until the key's next valid one, and, with a
+base, for what counts in the place of an invalid derived value; left out where there are none) and
 ``intents`` (key to value, null where it is the wanted one). Values are what the codec made,
 byte by character.
 """
@@ -22,7 +23,7 @@ ADOPTED: Final = 1
 DOUBTFUL: Final = 2
 
 Retry = Mapping[str, Any]
-WantedEntry = tuple[str, Retry | None]
+WantedEntry = tuple[str, Retry | None, str | None]
 MadeEntry = tuple[str | None, str | None, int]
 
 _dump = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
@@ -74,9 +75,9 @@ class State:
             if wish is None:
                 wanted.pop(key, None)
             else:
-                wanted[key] = (wish[0], wish[1])
+                wanted[key] = _entry(wish)
         for key, wish in batch.get("rejected", {}).items():
-            rejected[key] = (wish[0], wish[1])
+            rejected[key] = _entry(wish)
         for key, intended in batch["intents"].items():
             value = wanted[key][0] if intended is None else intended
             _, metadata, flags = made.get(key, (None, None, 0))
@@ -85,3 +86,9 @@ class State:
     def snapshot(self) -> Batch:
         """Return the one batch that leads here from nothing."""
         return Batch(made=self.made, wanted=self.wanted, rejected=self.rejected)
+
+
+def _entry(wish: list[Any]) -> WantedEntry:
+    """Return a wish as read; the first version of the format knew no bases."""
+    value, retry, base = (*wish, None)[:3]
+    return value, retry, base

@@ -99,7 +99,7 @@ def _rows_to_batches(connection: sqlite3.Connection) -> None:
     check_tables(connection, TABLES_1)
     state = State()
     for key, (value,) in _rows_1(connection, "wanted"):
-        state.wanted[key] = (value.decode("latin-1"), None)
+        state.wanted[key] = (value.decode("latin-1"), None, None)
     for key, (value, metadata, adopted, doubtful) in _rows_1(connection, "made"):
         flags = (ADOPTED if adopted else 0) | (DOUBTFUL if doubtful else 0)
         known = None if metadata is None else metadata.decode("latin-1")

@@ -36,35 +36,12 @@ class Keeper:
         what is being undone: all wishes come back in the same step, be they part of the way back
         or not. Raises ``JournalError`` before anything is written.
         """
-
-        def wish(key: str, value: Any) -> Wanted:
-            node = self._graph.nodes.get(key)
-            policy = retry if key in values or node is None else node.retry
-            return Wanted(value=value, retry=policy)
-
-        wanted: dict[str, Wanted | None] = {}
-        for key, spec in draft.wants.items():
-            if spec is None:
-                wanted[key] = None
-            elif spec.base is None:
-                wanted[key] = wish(key, spec.value)
+        wishes = _Wishes(self._graph, values, retry)
+        wishes.take_draft(draft)
+        wishes.take_back(restoring)
         intents = {operation.key: _intended(operation) for operation in draft.operations}
-        rejected = {
-            key: wish(key, value)
-            for key, (value, base, _) in draft.rejected.items()
-            if base is None
-        }
-        for key, memory in restoring.items():
-            if memory is None:
-                continue
-            want, refused = memory.want, memory.rejected
-            wanted[key] = None
-            if want is not None and want.base is None:
-                wanted[key] = Wanted(value=want.value, retry=memory.retry)
-            if refused is not None and refused[1] is None:
-                rejected[key] = Wanted(value=refused[0], retry=memory.retry)
-        if wanted or intents or rejected:
-            self.journal.begin(wanted, intents, rejected)
+        if wishes.wanted or intents or wishes.rejected:
+            self.journal.begin(wishes.wanted, intents, wishes.rejected)
 
     def note(self, draft: Draft) -> None:
         """Write down, soon, what stands as wanted without an operation, or is handed back."""
@@ -106,6 +83,60 @@ class Keeper:
     def flush(self) -> None:
         """Make all that was recorded durable."""
         self.journal.flush()
+
+
+class _Wishes:
+    """What is wanted from now on, as the journal takes it."""
+
+    def __init__(self, graph: Graph, values: Container[str], retry: RetryPolicy | None) -> None:
+        self.wanted: dict[str, Wanted | None] = {}
+        self.rejected: dict[str, Wanted] = {}
+        self._nodes = graph.nodes
+        self._values = values
+        self._retry = retry
+
+    def take_draft(self, draft: Draft) -> None:
+        for key, spec in draft.wants.items():
+            if spec is None:
+                self.wanted[key] = None
+            elif spec.base is None:
+                self.wanted[key] = self._wish(key, spec.value)
+        for key, (value, base, _) in draft.rejected.items():
+            if base is None:
+                self.rejected[key] = self._wish(key, value)
+                continue
+            node = self._nodes.get(key)
+            counting = draft.wants.get(key, None if node is None else node.want)
+            self.wanted[key] = None
+            self._take_stand_in(key, counting, base)
+
+    def _wish(self, key: str, value: Any) -> Wanted:
+        node = self._nodes.get(key)
+        policy = self._retry if key in self._values or node is None else node.retry
+        return Wanted(value=value, retry=policy)
+
+    def _take_stand_in(self, key: str, counting: Spec | None, base: str) -> None:
+        """Take what counts in the place of an invalid derived value."""
+        if counting is not None:
+            self.rejected[key] = Wanted(value=counting.value, base=base)
+
+    def take_back(self, memories: Mapping[str, Memory | None]) -> None:
+        """Take the wishes of before, for what is being undone."""
+        for key, memory in memories.items():
+            if memory is None:
+                continue
+            want, refused = memory.want, memory.rejected
+            is_own = want is not None and want.base is None
+            self.wanted[key] = (
+                Wanted(value=want.value, retry=memory.retry) if want and is_own else None
+            )
+            if refused is None:
+                continue
+            value, base = refused
+            if base is None:
+                self.rejected[key] = Wanted(value=value, retry=memory.retry)
+            else:
+                self._take_stand_in(key, want, base)
 
 
 def _intended(operation: Operation) -> Any:

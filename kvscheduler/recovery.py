@@ -27,10 +27,12 @@ def load(records: Records, engine: Engine) -> None:
     """
     graph = engine.graph
     for wishes in (records.wanted, records.rejected):
-        values = {key: wish.value for key, wish in wishes.items()}
+        own = {key: wish for key, wish in wishes.items() if wish.base is None}
+        values = {key: wish.value for key, wish in own.items()}
         engine.ledger.take_on(engine.draft(Change(values=values, lenient=True)))
-        for key, wish in wishes.items():
+        for key, wish in own.items():
             graph.nodes[key].retry = wish.retry
+    _stand_in(records, graph, engine.registry)
     _restore(records, graph, engine.registry)
     for key, node in graph.nodes.items():
         if node.want is not None and (
@@ -39,6 +41,16 @@ def load(records: Records, engine: Engine) -> None:
             graph.unsettled[key] = None
     engine.ledger.touched.update(dict.fromkeys(graph.nodes))
     engine.ledger.publish(engine.clock.now())
+
+
+def _stand_in(records: Records, graph: Graph, registry: Registry) -> None:
+    """Have the last valid value count where a derived one is invalid."""
+    for key, wish in records.rejected.items():
+        node = graph.nodes.get(key)
+        if wish.base is None or node is None or node.want is not None:
+            continue
+        if node.rejected is not None and node.rejected[1] == wish.base:
+            graph.set_want(node, _spec(registry, key, wish.value, wish.base))
 
 
 def _may_lack_support(graph: Graph, node: Node) -> bool:

@@ -8,8 +8,9 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
 from google.protobuf.message import Message
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kvs_agent.sources.config import load_text
@@ -17,6 +18,10 @@ from kvs_agent.sources.problems import ConfigError, Problem
 from kvs_descriptors import linux
 from kvs_descriptors.linux import keys
 from kvscheduler import Descriptor, InvalidValue
+from tests.fuzz.messages import often
+from tests.fuzz.rounds import PATIENCE_S
+
+pytestmark = pytest.mark.timeout(PATIENCE_S)
 
 GOOD = (pathlib.Path(__file__).parents[2] / "examples" / "topology.yaml").read_text()
 PIECES = [
@@ -42,7 +47,7 @@ def bent(cuts: list[tuple[int, int, list[str]]]) -> str:
     return text
 
 
-@settings(max_examples=200, deadline=2000)
+@often(200)
 @given(st.lists(CUTS, min_size=1, max_size=4))
 def test_a_bent_file_is_refused_or_its_values_mean_something(
     cuts: list[tuple[int, int, list[str]]],

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A process that reads bent input under the system's own limits, so that nothing can hide.
+
+``python -m tests.fuzz.worker <reader> <seed>...``: each seed is written out before it is tried. A
+crash, more memory than allowed, or ten seconds of work on one input end the process.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import random
+import resource
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+from kvs_agent.sources.config import load_text
+from kvs_agent.sources.problems import ConfigError, Problem
+from kvs_agent.sources.yaml_guard import Limits, parse
+from kvscheduler import Depends, DependsOnAny, RetryPolicy
+from kvscheduler.codec import JsonCodec, NotDecodable
+from tests.fuzz.rounds import mutated
+
+MORE_BYTES = 512 << 20
+SECONDS_EACH = 10.0
+LARGE_BYTES = 4 << 20
+LARGE_SHARE = 0.05
+
+EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
+FILES = [path.read_bytes() for path in sorted(EXAMPLES.glob("*.yaml"))]
+YAML = tuple(
+    piece.encode()
+    for piece in (
+        *("[", "]", "{", "}", ":", ": ", "- ", "? ", ", ", "|", ">", "|9+\n", "&a ", "*a ", "!t "),
+        *("'", '"', "\\", '"\\U0010FFFF"', '"\\x"', "#", "%YAML 9.9\n", "%TAG ! x\n", "---\n"),
+        *("\t", "\n", "\r", "\x85", "\u2028", "\ufeff", "\x00", "<<: *a\n", "~", "1e999", "!!"),
+        *("...\n", "9" * 40),
+    )
+)
+JSON = tuple(
+    piece.encode()
+    for piece in (
+        *('{"tuple":', '{"dict":', '{"data":', '{"named":', '{"enum":', '{"message":', "[", "]"),
+        *('{"set":[[]]}', '{"bytes":"', '"a:b"', '"builtins:dict"', '"os:system"', "NaN", "1e999"),
+        *("}", "9" * 400),
+    )
+)
+BREAKS = (b"\n", b"\r", "\x85".encode(), "\u2028".encode(), "\u2029".encode())
+CODEC = JsonCodec()
+VALUES = tuple(
+    CODEC.encode(value)
+    for value in (
+        {"key": [1, 2.5, None, True, "text", b"bytes", ("a", frozenset({1}))]},
+        RetryPolicy(first_delay=2.0, max_attempts=3),
+        [Depends("a/1"), DependsOnAny(("a/", "b/"), label="any")],
+    )
+)
+
+
+def guard(draw: random.Random) -> None:
+    """Read bent and overlarge YAML."""
+    raw = mutated(draw.choice(FILES), draw, YAML)
+    if draw.random() < LARGE_SHARE:
+        piece = draw.choice((*YAML, b"a: b\n", b"- - ", b"a, ", b"text ", b" ", b"\\n", b"x"))
+        opening = draw.choice((b"", b'"', b"'", b"a: |\n ", b"[", b"{", b"# ", b"a: &x [*x]\n"))
+        raw = opening + piece * (LARGE_BYTES // len(piece))
+    limits = draw.choice((None, Limits(max_events=100, max_depth=3)))
+    lines = 2 + sum(raw.count(one) for one in BREAKS)
+    for problem in problems(lambda: parse(raw, "bent.yaml", limits)):
+        assert problem.text, problem
+        assert problem.file == "bent.yaml", problem
+        assert 0 <= problem.line <= lines, problem
+
+
+def configuration(draw: random.Random) -> None:
+    """Read bent YAML all the way to messages."""
+    text = mutated(draw.choice(FILES), draw, YAML).decode(errors="replace")
+    for problem in problems(lambda: load_text(text, "bent.yaml")):
+        assert problem.text, problem
+        assert problem.file == "bent.yaml", problem
+
+
+def problems(read: Callable[[], object]) -> Sequence[Problem]:
+    """Return what is wrong with what is read, nothing where it is taken."""
+    try:
+        read()
+    except ConfigError as refused:
+        return refused.problems
+    return ()
+
+
+def codec(draw: random.Random) -> None:
+    """Read bent values, as they stand in a journal."""
+    raw = mutated(draw.choice(VALUES), draw, JSON)
+    if draw.random() < LARGE_SHARE:
+        raw = draw.choice(JSON) * 100_000
+    try:
+        value = CODEC.decode(raw)
+    except NotDecodable:
+        return
+    stored = CODEC.encode(value)
+    assert CODEC.encode(CODEC.decode(stored)) == stored
+
+
+READERS: dict[str, Callable[[random.Random], None]] = {
+    "guard": guard,
+    "configuration": configuration,
+    "codec": codec,
+}
+
+
+def main(reader: str, *seeds: str) -> None:
+    """Try the seeds one after another."""
+    pages = int(pathlib.Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    most = pages * resource.getpagesize() + MORE_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    for seed in seeds:
+        os.write(sys.stdout.fileno(), f"{seed}\n".encode())
+        signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS_EACH)
+        READERS[reader](random.Random(int(seed)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

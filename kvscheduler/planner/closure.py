@@ -305,7 +305,9 @@ class Closure:
             changed = have.needs != want.needs or have.anyof != want.anyof
             if changed or (want.anyof and self._may_have_lost_ground(key)):
                 suspects[key] = None
-        if self.graph.unsettled:
+        wants = self.wants
+        if self.graph.unsettled or wants.unblocked or wants.change.purge:
+            # Something may stand that has outlived its own support.
             suspects.update((key, None) for key, spec in self.outlook.added.items() if spec.anyof)
         if not suspects or not self._has_anyof():
             return

@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import functools
 import ipaddress
+import os
 from collections.abc import Iterable, Mapping, Sequence
 
 from google.protobuf.empty_pb2 import Empty
@@ -13,10 +14,12 @@ from google.protobuf.empty_pb2 import Empty
 from kvscheduler import Descriptor, Origin, Retrieved, Southbound
 
 from . import channel, codec, keys, names
+from .channel import Refused
 from .kernel import Kernel, NamespaceGone
 from .link import Link
 from .looking import look_into
 from .lookup import interface_link, interface_links
+from .sharing import Shared
 
 __all__ = ["AddressDescriptor", "address_message"]
 
@@ -26,6 +29,12 @@ NO_LINK = frozenset({errno.ENODEV})
 
 IPV6 = 6
 SHORTEST_WITHOUT_BROADCAST = 31
+
+# Of so many interfaces each is asked for its addresses; of more, all of the namespace.
+FEW = 4
+
+# The kernel's version, of which older ones drop an address's protocol.
+KEEPS_MARKS = tuple(map(int, os.uname().release.split("-")[0].split(".")[:2])) >= (5, 18)
 
 # Marks the addresses that are ours (from Linux 5.18 on).
 ADDRESS_PROTOCOL = 107
@@ -46,6 +55,7 @@ class AddressDescriptor(Descriptor[Empty, None]):
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
+        self._shared = Shared(self._look_at)
 
     def attach(self, southbound: Southbound) -> None:
         """Learn where to ask for interfaces."""
@@ -56,13 +66,15 @@ class AddressDescriptor(Descriptor[Empty, None]):
         return key.startswith(self.key_prefix) and keys.parse_address(key) is not None
 
     async def create(self, key: str, value: Empty) -> None:
-        """Set the address; one that is there is a success."""
+        """Set the address; one of ours that is there is a success."""
         interface, text = _parse(key)
         found = interface_link(self._southbound, interface)
         within = await self._kernel.channel(found.namespace)
         flags = channel.NLM_F_CREATE | channel.NLM_F_EXCL
         body = address_message(found.index, names.address(text))
-        await within.call(channel.RTM_NEWADDR, flags, body, key, tolerate=EXISTS)
+        made = await within.call(channel.RTM_NEWADDR, flags, body, key, tolerate=EXISTS)
+        if made is None and await self._is_anothers(key, found):
+            raise Refused(errno.EEXIST, "others have set this address", key)
 
     async def delete(self, key: str, value: Empty, metadata: None) -> None:
         """Remove the address; one that is gone, with its interface or alone, is a success."""
@@ -70,6 +82,9 @@ class AddressDescriptor(Descriptor[Empty, None]):
         try:
             found = interface_link(self._southbound, interface)
             within = await self._kernel.channel(found.namespace)
+            # The kernel does not match the mark, so another's would be hit.
+            if await self._is_anothers(key, found):
+                return
         except (LookupError, NamespaceGone):
             return
         address = names.address(text)
@@ -100,6 +115,16 @@ class AddressDescriptor(Descriptor[Empty, None]):
         places = {name: one.namespace for name, one in links.items()}
         unread = [key for key in known if places.get(_parse(key)[0]) in looked.failed]
         return looked.answer(found, unread)
+
+    async def _is_anothers(self, key: str, found: Link) -> bool:
+        """Tell whether an address is there without our mark, where the kernel keeps marks."""
+        if not KEEPS_MARKS:
+            return False
+        there = await self._shared.ask(found.namespace, _parse(key)[0], found)
+        return not there.get(key, True)
+
+    async def _look_at(self, namespace: str, links: Mapping[str, Link]) -> dict[str, bool]:
+        return await self._look(namespace, is_few=len(links) <= FEW, links=links)
 
     async def _look(
         self, namespace: str, *, is_few: bool, links: Mapping[str, Link]

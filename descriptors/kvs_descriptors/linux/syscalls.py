@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import threading
@@ -57,14 +58,12 @@ async def in_own_thread(call: Callable[[], T]) -> T:
 
     A thread that has entered another namespace must never serve anyone else: the pools that
     asyncio keeps would hand it to the next one who asks. When the waiting is cancelled the call
-    still runs to its end, unheard.
+    still runs to its end, and is waited for: its effect must not come after its answer.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
     def settle(value: T | None, error: BaseException | None) -> None:
-        if done.cancelled():
-            return
         if error is not None:
             done.set_exception(error)
         else:
@@ -78,4 +77,17 @@ async def in_own_thread(call: Callable[[], T]) -> T:
         loop.call_soon_threadsafe(settle, value, error)
 
     threading.Thread(target=run, name="kvs-netns", daemon=True).start()
-    return await done
+    try:
+        return await asyncio.shield(done)
+    except asyncio.CancelledError:
+        await _ended(done)
+        raise
+
+
+async def _ended(done: asyncio.Future[T]) -> None:
+    """Wait until a call has ended, cancelled once more or not."""
+    while not done.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([done])
+    if not done.cancelled():
+        done.exception()  # seen: nobody else will look

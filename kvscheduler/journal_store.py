@@ -54,6 +54,7 @@ class Store:
         self._snapshot_bytes = 0
         self._later_bytes = 0
         self._is_unsure = False
+        self._place = _place(path)
         self.number = 0
 
     @classmethod
@@ -99,6 +100,7 @@ class Store:
     def write(self, batch: Batch) -> None:
         """Add a batch as a whole or not at all; on return it outlives the process."""
         connection = self._connection
+        self._check_place()
         if self._is_unsure:
             with _explained(self._path):
                 self.load(self.number)
@@ -112,6 +114,12 @@ class Store:
             connection.execute("UPDATE seal SET last = ?, digest = ?", (number, digest))
         self.number, self._digest, self._is_unsure = number, digest, False
         self._later_bytes += len(body)
+
+    def _check_place(self) -> None:
+        """Refuse to write to a file that nobody will find: SQLite would not notice."""
+        if _place(self._path) != self._place:
+            message = f"journal {self._path} was removed or replaced while in use"
+            raise JournalError(f"{message}; nothing more is written. Put it back and start again")
 
     def compact(self) -> None:
         """Put one snapshot in the place of all batches, where they have outgrown it.
@@ -204,10 +212,16 @@ def _explained(path: str) -> Iterator[None]:
             )
         else:
             message = (
-                f"journal {path} cannot be read or written: {error}. What it holds is intact;"
-                " what was to be written is not in it yet"
+                f"journal {path} cannot be read or written: {_said(error)}."
+                " What it holds is intact; what was to be written is not in it yet"
             )
         raise JournalError(message) from error
+
+
+def _said(error: Exception) -> str:
+    """Return what SQLite said; of a "disk I/O error" the kind as well, since it has thirty."""
+    name = getattr(error, "sqlite_errorname", "")
+    return f"{error} ({name})" if name.startswith("SQLITE_IOERR") else str(error)
 
 
 def _is_damage(error: Exception) -> bool:
@@ -293,6 +307,14 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         with contextlib.suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
         raise
+
+
+def _place(path: str) -> tuple[int, int] | None:
+    try:
+        found = pathlib.Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _size(path: str) -> int | None:

@@ -170,3 +170,24 @@ def test_a_folder_in_the_place_of_the_file_is_an_error(path: Path) -> None:
         Journal(path).open()
     with pytest.raises(JournalError, match=str(path)):
         Journal(path).peek()
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_file_that_vanishes_while_in_use_is_missed_before_anything_is_begun(
+    path: Path, is_replaced: bool
+) -> None:
+    journal = Journal(path)
+    journal.open()
+    journal.begin({"a": Wanted(value=1)}, {})
+    copy = path.rename(path.with_name("copy"))
+    if is_replaced:
+        shutil.copy(copy, path)
+
+    with pytest.raises(JournalError, match="was removed or replaced while in use"):
+        journal.begin({"b": Wanted(value=2)}, {})
+
+    copy.rename(path)
+    journal.begin({"b": Wanted(value=2)}, {})
+    journal.close()
+    assert set(journal.open().wanted) == {"a", "b"}
+    journal.close()

@@ -22,6 +22,8 @@ import itertools
 import socket
 from collections.abc import Callable
 
+from kvscheduler import failpoints
+
 from . import message
 from .courier import Courier
 from .message import NLM_F_ACK, NLM_F_REQUEST, Answer
@@ -123,15 +125,17 @@ class Requests:
         for request in batch:
             request.back = back
             self._sent[request.number] = request
-        data = _packed(batch)
+        datagrams = _packed(batch)
         self._batches_under_way += 1
-        self._courier.do(functools.partial(self._carry, data, batch))
+        self._courier.do(functools.partial(self._carry, datagrams, batch))
 
-    def _carry(self, data: bytes, batch: Batch) -> None:
+    def _carry(self, datagrams: list[bytes], batch: Batch) -> None:
         """Send a batch: in the courier's thread."""
         trouble = None
         try:
-            self._socket.send(data)
+            for data in datagrams:
+                with failpoints.at("netlink.send"):
+                    self._socket.send(data)
         except OSError as caught:
             trouble = caught
         # Once the loop is closed nobody waits for the answers.
@@ -205,14 +209,14 @@ def _next_batch(waiting: collections.deque[_Request]) -> Batch:
     return batch
 
 
-def _packed(batch: Batch) -> bytes:
+def _packed(batch: Batch) -> list[bytes]:
     last = batch[-1]
-    return b"".join(
-        [
-            message.pack(one.number, one.kind, one.flags | (one is last and NLM_F_ACK), one.body)
-            for one in batch
-        ]
-    )
+    requests = [
+        message.pack(one.number, one.kind, one.flags | (one is last and NLM_F_ACK), one.body)
+        for one in batch
+    ]
+    # One by one where a test is to get between any two of them.
+    return [b"".join(requests)] if failpoints.armed is None else requests
 
 
 def _prepared(fd: int) -> socket.socket:

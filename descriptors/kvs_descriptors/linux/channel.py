@@ -9,6 +9,8 @@ import errno
 import os
 import socket
 
+from kvscheduler import failpoints
+
 from . import message
 from .batch import Requests
 from .courier import Courier
@@ -120,7 +122,8 @@ class Channel:
 
 def exchange_now(sock: socket.socket, kind: int, flags: int, body: bytes, what: str) -> None:
     """Send one request and wait for its answer: only in a thread of one's own."""
-    sock.send(message.pack(1, kind, flags | NLM_F_REQUEST | NLM_F_ACK, body))
+    with failpoints.at("netlink.send"):
+        sock.send(message.pack(1, kind, flags | NLM_F_REQUEST | NLM_F_ACK, body))
     answer = Answer()
     while not answer.is_complete:
         answer.take_all(sock.recv(message.LARGEST_BYTES))

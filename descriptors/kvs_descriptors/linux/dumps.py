@@ -13,6 +13,8 @@ from typing import Any
 
 from pyroute2 import AsyncIPRoute
 
+from kvscheduler import failpoints
+
 from . import message, syscalls
 from .message import NLM_F_DUMP, NLM_F_REQUEST, Answer, Refused
 
@@ -65,7 +67,8 @@ class Dumps:
         answers, answer = self._socket.msg_queue, Answer()
         answers.ensure_tag(number)
         try:
-            self._socket.send(message.pack(number, kind, NLM_F_REQUEST | NLM_F_DUMP, body))
+            with failpoints.at("netlink.dump"):
+                self._socket.send(message.pack(number, kind, NLM_F_REQUEST | NLM_F_DUMP, body))
             while not answer.is_complete:
                 answer.take_all(await answers.get(number))
         finally:

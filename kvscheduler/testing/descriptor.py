@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterable, Sequence
 
 from ..descriptor import Descriptor, Southbound
 from ..errors import InvalidValue, PartialRetrieve
 from ..model import Depends, DependsOnAny, Derived, Origin, Retrieved
+from .faults import Hang
 from .item import Item
 from .southbound import SimulatedSouthbound
 from .store import Call, Held
@@ -189,7 +191,7 @@ class AsyncSimulatedDescriptor(SimulatedDescriptor):
             if call.delay_s > 0:
                 await self.southbound.clock.sleep(call.delay_s)
             if call.hang is not None:
-                await call.hang.wait()
+                await _hang(call, call.hang)
             call.raise_planned()
             self.southbound.take_effect(call)
         except BaseException as error:
@@ -197,6 +199,17 @@ class AsyncSimulatedDescriptor(SimulatedDescriptor):
             raise
         self.southbound.finish(call)
         return self._result(call)
+
+
+async def _hang(call: Call, hang: Hang) -> None:
+    while True:
+        try:
+            await hang.wait()
+        except asyncio.CancelledError:
+            if call.fault is None or not call.fault.stubborn:
+                raise
+        else:
+            return
 
 
 class BlockingSimulatedDescriptor(SimulatedDescriptor):

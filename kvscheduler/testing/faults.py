@@ -63,16 +63,19 @@ class Fault:
     """One planned misbehaviour: of the next ``times`` calls that fit, None for all of them.
 
     ``key`` and ``kind`` empty fit everything. Without an ``error`` the call succeeds, only
-    later: after ``delay_s`` virtual seconds, or when ``hang`` is released.
+    later: after ``delay_s`` virtual seconds, or when ``hang`` is released. A ``stubborn`` hang
+    is not ended by a cancellation either. ``name`` is what it is counted as.
     """
 
     key: str = ""
     kind: str = ""
-    error: Exception | None = None
+    error: BaseException | None = None
     when: When = When.BEFORE_EFFECT
     delay_s: float = 0.0
     hang: Hang | None = None
     times: int | None = 1
+    stubborn: bool = False
+    name: str = "planned"
 
     def fits(self, kind: str, key: str) -> bool:
         """Tell whether this fault is for a call of that kind on that key."""

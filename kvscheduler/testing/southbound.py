@@ -60,10 +60,14 @@ class SimulatedSouthbound(CheckedStore):
         return hang
 
     def heal(self) -> None:
-        """Forget all faults and release all that hangs."""
+        """Forget all faults, have the weather calm down and release all that hangs."""
+        self.weather = None
         for fault in self.faults:
             if fault.hang is not None:
                 fault.hang.release()
+        for hang in self._hanging:
+            hang.release()
+        self._hanging.clear()
         self.faults.clear()
 
     def ours(self) -> dict[str, Item]:
@@ -133,6 +137,33 @@ class SimulatedSouthbound(CheckedStore):
         """Remember that a descriptor serves a prefix, and how to notify through it."""
         if tell is not None:
             self._tellers[prefix] = tell
+
+    def finish(self, call: Call, error: BaseException | None = None) -> None:
+        """End a call; then something may happen behind the engine's back."""
+        super().finish(call, error)
+        if self.weather is not None and (what := self.weather.drift(self.random)):
+            with self._guard:
+                self.injected[what] += 1
+                self._happen(what, announce=self.weather.is_announced(self.random))
+
+    def _happen(self, what: str, *, announce: bool) -> None:
+        """Have something happen to what is ours and is not being operated on."""
+        if what == "restarting":
+            self.restart()
+            return
+        bases = sorted(
+            key
+            for key, held in self.held.items()
+            if held.ours and held.owner is None and key not in self.under_way
+        )
+        if not bases:
+            return
+        key = self.random.choice(bases)
+        if what == "vanishing":
+            self.remove(key, announce=announce)
+        else:
+            value = self.seen(key)
+            self.alter(key, dataclasses.replace(value, data=value.data + 1), announce=announce)
 
     def _drift(self, kind: str, key: str, old: Item | None, new: Item | None) -> None:
         self._doubtful.add(key)

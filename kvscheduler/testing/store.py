@@ -6,11 +6,13 @@ from __future__ import annotations
 import dataclasses
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from .clock import VirtualClock
 from .faults import Fault, Hang, SimulatedError, When
 from .item import Item
+from .weather import FaultSource
 
 __all__ = ["Call", "CheckedStore", "Event", "Held"]
 
@@ -50,10 +52,11 @@ class Event:
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Call:
-    """One call under way, with the fault that was planned for it."""
+    """One call under way, with the fault that was planned for it; calls are numbered."""
 
     kind: str
     key: str
+    number: int = 0
     old: Item | None = None
     new: Item | None = None
     metadata: int | None = None
@@ -95,6 +98,10 @@ class CheckedStore:
         self.latency_s: tuple[float, float] = (0.0, 0.0)
         self.under_way: dict[str, int] = {}
         self.most_under_way = 0
+        self.begun = 0
+        self.injected: Counter[str] = Counter()
+        self.weather: FaultSource | None = None
+        self._hanging: list[Hang] = []
         self.moments: list[Callable[[str, Call], object]] = []
         self._doubtful: set[str] = set()
         self._misreported: set[str] = set()
@@ -151,12 +158,15 @@ class CheckedStore:
                 del self.under_way[call.key]
             (self._doubtful.discard if error is None else self._doubtful.add)(call.key)
             self._write("end", call, error="" if error is None else repr(error))
+            self._moment("after answer", call)
 
     def retrieve(self, prefix: str) -> Iterator[tuple[str, Held]]:
         """Yield what is held below a prefix, derived values too."""
         for key, held in sorted(self.held.items()):
             if key.startswith(prefix):
-                yield key, dataclasses.replace(held, value=self.seen(key))
+                seen = self.seen(key)
+                same = seen is held.value
+                yield key, held if same else dataclasses.replace(held, value=seen)
 
     def seen(self, key: str) -> Item:
         """Return a value as one who looks at the system sees it.
@@ -164,6 +174,8 @@ class CheckedStore:
         Derived values whose descriptor cannot retrieve show in what their base derives.
         """
         value = self.held[key].value
+        if not (self._mute and value.derives):
+            return value
         derives = []
         for name, item in value.derives:
             if not name.startswith(tuple(self._mute)):
@@ -227,10 +239,18 @@ class CheckedStore:
         self.held[call.key] = Held(value=value, metadata=call.result, ours=ours, owner=owner)
 
     def _with_fault(self, call: Call) -> Call:
-        call.fault = next((one for one in self.faults if one.fits(call.kind, call.key)), None)
-        if call.fault is not None:
-            call.fault.use()
-            call.delay_s = call.fault.delay_s
+        call.number = self.begun
+        self.begun += 1
+        fault = next((one for one in self.faults if one.fits(call.kind, call.key)), None)
+        if fault is None and self.weather is not None:
+            fault = self.weather.fault(call.kind, call.key, call.number, self.random)
+        if fault is not None:
+            call.fault = fault
+            fault.use()
+            call.delay_s = fault.delay_s
+            self.injected[fault.name] += 1
+            if fault.hang is not None:
+                self._hanging.append(fault.hang)
         low_s, high_s = self.latency_s
         call.delay_s += self.random.uniform(low_s, high_s) if high_s > 0 else 0.0
         return call

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.crash_story import FIRST, SECOND
 from tests.machine import Machine, why_no_machine
 
 
@@ -19,6 +20,15 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine
     monkeypatch.chdir(tmp_path)
     with Machine(state=tmp_path / "state.db") as made:
         yield made
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a working directory with the configurations, and room for states."""
+    monkeypatch.chdir(tmp_path)
+    for stage in (FIRST, SECOND):
+        Path(f"{stage.name}.yaml").write_text(stage.configuration, encoding="utf-8")
+    return tmp_path
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import os
 import pathlib
-import signal
 import socket
 import subprocess
 import sys
@@ -23,11 +22,11 @@ from typing import Any
 from kvs_agent.sources.config import load_text
 from kvs_descriptors import linux
 from kvs_descriptors.linux import syscalls
-from kvs_descriptors.linux.channel import Channel
 from kvs_descriptors.linux.kernel import Kernel
 from kvs_descriptors.linux.netns import NamespaceFolder
-from kvscheduler import Scheduler
+from kvscheduler import Scheduler, failpoints
 
+TOUCH = "netlink.send"
 WANTED = load_text(
     textwrap.dedent("""
     linuxConfig:
@@ -88,42 +87,23 @@ def links() -> set[str]:
     return {name for _, name in socket.if_nameindex()}
 
 
-def kill_at(point: int) -> None:
+def kill_at(number: int) -> None:
     """Have this process die just after it has touched the kernel so many times."""
-    count = 0
-
-    def touched() -> None:
-        nonlocal count
-        count += 1
-        if count == point:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    call = Channel.call
-
-    async def counted(self: Channel, *args: Any, **more: Any) -> Any:
-        try:
-            return await call(self, *args, **more)
-        finally:
-            touched()
-
-    Channel.call = counted  # type: ignore[method-assign]  # the failpoint
+    failpoints.armed = failpoints.FailPoint(TOUCH, number, is_before=False)
     for owner, name in (
         (syscalls, "bind_mount"),
         (syscalls, "unmount"),
         (NamespaceFolder, "_leave_file"),
-        (NamespaceFolder, "_mark"),
     ):
-        setattr(owner, name, followed(getattr(owner, name), touched))
+        setattr(owner, name, counted(getattr(owner, name)))
 
 
-def followed(call: Callable[..., Any], then: Callable[[], None]) -> Callable[..., Any]:
-    """Return a call that is followed by another."""
+def counted(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a call that counts as a touch, as requests do."""
 
     def both(*args: Any, **more: Any) -> Any:
-        try:
+        with failpoints.at(TOUCH):
             return call(*args, **more)
-        finally:
-            then()
 
     return both
 

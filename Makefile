@@ -13,7 +13,7 @@ SOURCES := kvscheduler descriptors agents proto tests benchmarks examples
 CORE := kvscheduler/graph*,kvscheduler/planner/*,kvscheduler/executor*,kvscheduler/journal*
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types contracts protos protos-check tests cov sim bench fmt lock clean
+.PHONY: help setup demo test lint types contracts protos protos-check tests cov sim search bench fmt lock clean
 
 help:  ## say what there is
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -58,7 +58,10 @@ cov: $(STAMP)  ## run the tests with coverage
 	$(PY) -m coverage report --fail-under=95 --include='kvscheduler/*' --omit='kvscheduler/testing/*,$(CORE)'
 	$(PY) -m coverage report --fail-under=100 --include='$(CORE)'
 
-sim: $(STAMP)  ## search longer for counterexamples to the laws
+sim: $(STAMP)  ## simulate every failure at every point (SECONDS=60 RUNS= JOBS= FIRST= PAIRS=; SEED= replays one)
+	$(PY) -m tests.sim $(foreach name,SECONDS RUNS JOBS FIRST PAIRS SEED RUN,$(if $($(name)),--$(shell echo $(name) | tr A-Z a-z) $($(name))))
+
+search: $(STAMP)  ## search longer for counterexamples to the laws
 	HYPOTHESIS_PROFILE=search $(PY) -m pytest tests/properties tests/sim
 
 bench: $(STAMP)  ## measure, and write benchmarks/RESULTS.md (QUICK=1: a glance, written nowhere)

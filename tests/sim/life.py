@@ -1,0 +1,357 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One engine that goes from wish to wish while something fails, and has to end right."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from kvscheduler import JournalError, RetryPolicy, Scheduler, TransactionResult
+from kvscheduler.testing import (
+    Call,
+    NotificationFaults,
+    SimulatedDescriptor,
+    SimulatedSouthbound,
+    Weather,
+)
+from tests.sim import narrator
+from tests.sim.expected import Edge, Expectations, Expected
+from tests.sim.strikes import Kind, Place, Script, Strike
+from tests.sim.tally import Tally
+from tests.sim.universe import Universe
+from tests.sim.verdicts import Violation, check, check_journal, mends_itself
+from tests.sim.world import World
+from tests.sim.wrecks import AnyJournal, Wreck, discard, new_journal
+
+__all__ = ["Life", "Options"]
+
+RETRY = RetryPolicy(first_delay=1.0, max_delay=8.0)
+LATENCY_S = (0.01, 0.2)
+# After so long every retry and deadline of a run is over.
+LONG_S = 200.0
+ERRORS = frozenset({Kind.ERROR, Kind.FINAL, Kind.BROKEN})
+# A failure may cost one more way there and back: so many calls for each key.
+CALLS_A_ROUND = 4
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Options:
+    """How a transaction is committed."""
+
+    revert: bool = False
+    retry: bool = False
+
+    def __str__(self) -> str:
+        return f"revert={self.revert} retry={self.retry}"
+
+
+PLAIN = Options()
+
+
+class UniverseWorld(World):
+    """The world of a universe: each prefix has its own kind of descriptor."""
+
+    def __init__(
+        self,
+        universe: Universe,
+        journal: AnyJournal | None,
+        southbound: SimulatedSouthbound | None = None,
+    ) -> None:
+        self.universe = universe
+        super().__init__(seed=universe.seed, southbound=southbound, journal=journal, history=8)
+
+    def descriptor(self, name: str) -> SimulatedDescriptor:
+        """Make the descriptor for a prefix, as the universe has it."""
+        universe = self.universe
+        return universe.kinds[name](
+            self.southbound, name, f"{name}/", loose=universe.loose, marked=universe.marked
+        )
+
+
+class Life:
+    """The life of one engine in a universe; ``at`` is what is wanted now.
+
+    ``say`` gets what happens, line by line, where somebody wants to read it.
+    """
+
+    def __init__(self, universe: Universe, tally: Tally) -> None:
+        self.universe, self.tally = universe, tally
+        self.journal = new_journal(universe.journal)
+        self.world = UniverseWorld(universe, self.journal)
+        self.expectations = Expectations(universe, self.world.rules)
+        self.at = self.expectations.nothing
+        self.say: Callable[[str], object] | None = None
+        self.script = Script()
+        self.number = 0
+        self.doing = "starting"
+        self.world.southbound.moments.append(self._look)
+        if self.journal is not None:
+            self.journal.moments.append(self._look_at_journal)
+        if universe.latency:
+            self.world.southbound.latency_s = LATENCY_S
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """The engine."""
+        return self.world.scheduler
+
+    def play(self, story: Callable[[Life], Coroutine[Any, Any, None]]) -> None:
+        """Run a story between start and close of the engine, on a loop of its own."""
+
+        async def main() -> None:
+            southbound = self.world.southbound
+            async with self.world.scheduler:
+                for key, value in self.universe.strangers.items():
+                    southbound.add(key, value, announce=True)
+                await self.scheduler.settle()
+                await story(self)
+
+        try:
+            self.world.clock.run(main())
+        finally:
+            discard(self.journal)
+
+    def _look(self, moment: str, call: Call) -> None:
+        self.script.look(moment, call)
+
+    def _look_at_journal(self, moment: str) -> None:
+        self.script.journal(moment)
+
+    # One run.
+
+    async def go(
+        self,
+        edge: Edge,
+        options: Options = PLAIN,
+        strikes: Sequence[Strike] = (),
+        *,
+        wreck: Callable[[str], bool] | None = None,
+    ) -> Script:
+        """Commit a change while the strikes strike, mend, and look whether all is right.
+
+        Where ``wreck`` says so of a moment, the engine is killed there too: another one starts
+        from what is left.
+        """
+        script = self.script = Script(strikes)
+        self.number += 1
+        self.doing = f"{edge}, {options}, {', '.join(map(str, strikes)) or 'no failure'}"
+        southbound = self.world.southbound
+        southbound.weather = script
+        southbound.log.clear()
+        if self.say is not None:
+            narrator.before(self.say, self.number, self.doing, edge, self._plan(edge))
+        wrecks: list[Wreck] = []
+        if wreck is not None and self._can_restart:
+            chosen = wreck
+            script.on_moment = lambda moment: (
+                wrecks.append(self._wreck(moment, edge, options)) if chosen(moment) else None
+            )
+        outcome = await self._commit(edge, options, script)
+        script.committed()
+        if self.say is not None:
+            narrator.after(self.say, outcome, self.world)
+        script.on_moment = None
+        self.at = self._ends_at(edge, options, outcome)
+        if self.at is edge.before and len(strikes) == 1 and strikes[0].kind in ERRORS:
+            check(self.world, self.at)  # undone at once, not only after the cause has gone
+        await self._converge(edge, options, script, outcome)
+        if self.say is not None:
+            narrator.verdict(self.say, self.world, self.at)
+        check(self.world, self.at, edge)
+        most = (2 + len(strikes)) * CALLS_A_ROUND * edge.keys
+        if script.counts[Place.CALL] > most:
+            raise Violation(f"{script.counts[Place.CALL]} calls where {most} are plenty")
+        await self._look_again(self.world, self.journal, self.at, script)
+        self._count(script)
+        for one in wrecks:
+            await self._restart(one, edge, marked_only=self.journal is None)
+        return script
+
+    async def _commit(
+        self, edge: Edge, options: Options, script: Script
+    ) -> TransactionResult | JournalError:
+        retry = RETRY if options.retry else None
+        newest = self._newest()
+        last = -1 if newest is None else newest.number
+        transaction = self.world.transaction(edge.changes, revert=options.revert, retry=retry)
+        self.tally.transactions += 1
+        try:
+            if any(strike.kind is Kind.CANCEL for strike in script.due()):
+                task = asyncio.create_task(transaction.commit())
+                script.cancel = task.cancel
+                result: TransactionResult = await task
+            else:
+                result = await transaction.commit()
+        except JournalError as error:
+            return error
+        except asyncio.CancelledError:
+            await self.scheduler.settle()
+            found = self._newest()
+            if found is None or found.number == last:
+                return JournalError("the journal failed and nobody was there to be told")
+            result = found
+        self.tally.operations += len(result.operations)
+        return result
+
+    def _newest(self) -> TransactionResult | None:
+        """Return the result of the last transaction, where nobody waited for it."""
+        done = (one for one in reversed(self.scheduler.history) if one.kind == "transaction")
+        return next(done, None)
+
+    def _plan(self, edge: Edge) -> str:
+        return str(self.world.transaction(edge.changes).plan().render())
+
+    def _ends_at(
+        self, edge: Edge, options: Options, outcome: TransactionResult | JournalError
+    ) -> Expected:
+        """Return what is wanted after a commit, by what the laws say of its outcome."""
+        wanted = self.scheduler.values()
+        if isinstance(outcome, TransactionResult):
+            return self._ends_well_at(edge, options, outcome)
+        if not self.script.written and wanted != edge.before.wanted:
+            raise Violation("the journal refused the change, and yet it is wanted")
+        return edge.after if wanted == edge.after.wanted else edge.before
+
+    def _ends_well_at(self, edge: Edge, options: Options, result: TransactionResult) -> Expected:
+        if options.revert and edge.refused():
+            if result.operations or not result.errors:
+                raise Violation("an invalid value is not refused before anything is touched")
+            return edge.before
+        doomed = [
+            one.operation.key
+            for one in result.operations
+            if one.error is not None and not one.revert
+        ]
+        due = options.revert and any(edge.must_revert(key) for key in doomed)
+        if result.reverted is not due:
+            raise Violation(f"reverted is {result.reverted}, where {doomed} failed")
+        if not set(doomed) <= result.errors.keys():
+            raise Violation(f"{doomed} failed, and only {list(result.errors)} are reported")
+        return edge.before if due else edge.after
+
+    async def _converge(
+        self,
+        edge: Edge,
+        options: Options,
+        script: Script,
+        outcome: TransactionResult | JournalError,
+    ) -> None:
+        """Have the cause go away, and let the engine do what it then has to do."""
+        struck = list(script.done)
+        script.end()
+        scheduler = self.scheduler
+        if not struck:
+            await scheduler.settle()
+            return
+        await self.world.clock.advance(LONG_S)
+        await scheduler.settle()
+        if not (options.retry and mends_itself(edge, struck, outcome)):
+            await scheduler.resync("full")
+            self.tally.transactions += 1
+            await scheduler.settle()
+
+    async def storm(
+        self, targets: Sequence[int], weather: Weather, options: Sequence[Options]
+    ) -> None:
+        """Go from target to target in bad weather, and compare when it is over."""
+        southbound = self.world.southbound
+        self.number += 1
+        self.doing = f"storm: {weather}"
+        self.script = Script()
+        southbound.weather = weather
+        southbound.injected.clear()
+        for target, how in zip(targets, options, strict=True):
+            edge = self.expectations.edge(self.at, target)
+            if edge is None:
+                continue
+            outcome = await self._commit(edge, how, self.script)
+            assert isinstance(outcome, TransactionResult)
+            back = outcome.reverted or (how.revert and edge.refused())
+            self.at = edge.before if back else edge.after
+            await self.world.clock.advance(self.world.random.choice((0.0, 1.0, 50.0)))
+        self.tally.injected.update(southbound.injected)
+        self.tally.fault_runs += bool(southbound.injected)
+        self.tally.runs += 1
+        await self._clear_up()
+
+    async def _clear_up(self) -> None:
+        southbound = self.world.southbound
+        southbound.heal()
+        southbound.notification_faults = NotificationFaults()
+        for key, value in self.universe.strangers.items():
+            if key not in southbound.held:
+                southbound.add(key, value, announce=True)
+        await self.world.clock.advance(LONG_S)
+        await self.scheduler.resync("full")
+        await self.scheduler.settle()
+        southbound.weather = self.script
+        check(self.world, self.at)
+        await self._look_again(self.world, self.journal, self.at, self.script)
+
+    async def _look_again(
+        self, world: World, journal: AnyJournal | None, due: Expected, script: Script
+    ) -> None:
+        """Look whether a resync finds nothing more to do, and the journal says the same."""
+        before = script.counts[Place.CALL]
+        await world.scheduler.resync("full")
+        self.tally.transactions += 1
+        if script.counts[Place.CALL] != before:
+            raise Violation("a second resync finds something to do")
+        if journal is not None:
+            check_journal(journal, due)
+
+    def _count(self, script: Script) -> None:
+        tally = self.tally
+        tally.runs += 1
+        tally.fault_runs += bool(script.done)
+        tally.injected.update(strike.name for strike in script.done)
+
+    # Crashes.
+
+    @property
+    def _can_restart(self) -> bool:
+        """Whether law 9 promises anything here: by a journal, or by marks alone."""
+        universe = self.universe
+        return self.journal is not None or (universe.marked and "invalid" not in universe.on)
+
+    def _wreck(self, moment: str, edge: Edge, options: Options) -> Wreck:
+        journal, southbound = self.journal, self.world.southbound
+        if not self.script.written and journal is not None:
+            allowed: tuple[Expected, ...] = (edge.before,)
+        else:
+            allowed = (edge.after, edge.before) if options.revert else (edge.after,)
+        return Wreck(
+            moment=moment,
+            southbound=southbound.copy(self.world.clock),
+            journal=None if journal is None else journal.copy(),
+            allowed=allowed,
+        )
+
+    async def _restart(self, wreck: Wreck, edge: Edge, *, marked_only: bool) -> None:
+        """Start another engine on what is left, and look at what it makes of it."""
+        world = UniverseWorld(self.universe, wreck.journal, wreck.southbound)
+        script = Script()
+        wreck.southbound.weather = script
+        due = wreck.allowed[0]
+        if self.say is not None:
+            narrator.crashed(self.say, wreck)
+        try:
+            async with world.scheduler:
+                if marked_only:
+                    await world.transaction(due.wanted, resync="full").commit()
+                await world.scheduler.settle()
+                wanted = world.scheduler.values()
+                due = next((one for one in wreck.allowed if one.wanted == wanted), due)
+                if self.say is not None:
+                    narrator.verdict(self.say, world, due)
+                check(world, due)
+                await self._look_again(world, wreck.journal, due, script)
+        except Exception as error:
+            raise Violation(f"killed {wreck.moment}, then: {error}") from error
+        finally:
+            discard(wreck.journal)
+        self.tally.runs += 1
+        self.tally.fault_runs += 1
+        self.tally.crashes += 1

@@ -40,7 +40,7 @@ class Closure:
         self._new_dependents: dict[str, list[str]] | None = None
         self._new_watching = PrefixIndex()
         self._fallen: list[str] = []
-        # What failed to go and is wanted again: from now on it carries others.
+        # What failed, to go perhaps, and is tried again: from now on it carries others.
         self._revived: list[str] = []
 
     def run(self) -> None:
@@ -69,7 +69,7 @@ class Closure:
                     missing.append(key)
                 elif not self.outlook.is_stuck(node):
                     self.staying[key] = want
-                    if node.want is None and not self.outlook.is_exempt(node):
+                    if (node.want is None or node.blocked) and not self.outlook.is_exempt(node):
                         self._revived.append(key)
             elif self.outlook.is_exempt(node):
                 if node.want is not None or key in self.wants.specs:

@@ -160,7 +160,7 @@ def test_all_or_nothing_undoes_what_was_done(machine: Machine, golden: Golden) -
     assert done.stderr == REFUSAL
     write(cables(1))
     assert machine.kvsctl("plan", "--detailed-exitcode", "net.yaml").returncode == 0
-    assert "a1" not in machine.inside("left", "ip", "link").stdout
+    assert " a1@" not in machine.inside("left", "ip", "link").stdout
 
 
 def test_without_revert_the_rest_is_done_and_the_failure_told(machine: Machine) -> None:

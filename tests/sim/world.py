@@ -112,9 +112,10 @@ class World:
         }
         facts = {name for key in held for name, _ in self.rules.derived(key, held[key].value)}
         there = set(held) | {name for name in facts if self.rules.descriptor_of(name) is None}
-        rings = cycles({**self.coming.units(), **units})
+        coming = self.coming.units()
+        rings, rings_to_be = cycles({**coming, **units}), cycles(coming)
         for key, unit in units.items():
-            ring = rings.get(key, frozenset())
+            ring = rings.get(key, frozenset()) | rings_to_be.get(key, frozenset())
             for need in unit.holds_on_to():
                 if need not in there and not (need in ring or len(ring) > 1):
                     self.southbound.violations.append(

@@ -110,7 +110,8 @@ class Engine:
 
     def close_books(self, result: TransactionResult) -> TransactionResult:
         """Publish what has changed and enter the result into the history."""
-        self.keep_up()
+        if self.ledger.found_out:
+            self.keep_up()
         changed = self.ledger.publish(self.clock.now())
         if self.keeper is not None:
             self.keeper.flush()

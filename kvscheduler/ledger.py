@@ -167,9 +167,9 @@ class Ledger:
             self.touched[key] = None
             self.graph.set_have(node, spec, None)
 
-    def leave(self, draft: Draft) -> None:
+    def leave(self, facts: Iterable[str]) -> None:
         """Note that a draft is done, and gone the facts that were to stand until then."""
-        self.place_facts((key, None) for key in draft.leaving)
+        self.place_facts((key, None) for key in facts)
 
     def failed(self, key: str, kind: str, error: Exception) -> None:
         """Note that an operation failed: the key is not touched until it is unblocked."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import gc
 
-__all__ = ["collector_paused"]
+__all__ = ["LARGE", "collector_paused"]
 
-_LARGE = 500
+LARGE = 500
 
 
 class collector_paused:  # noqa: N801 - reads as what it does, as in contextlib
@@ -20,7 +20,7 @@ class collector_paused:  # noqa: N801 - reads as what it does, as in contextlib
     __slots__ = ("_pauses",)
 
     def __init__(self, values: int) -> None:
-        self._pauses = values >= _LARGE and gc.isenabled()
+        self._pauses = values >= LARGE and gc.isenabled()
 
     def __enter__(self) -> None:
         if self._pauses:

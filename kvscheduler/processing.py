@@ -12,7 +12,7 @@ from .errors import OperationError, PlanStale, SchedulerError
 from .executor import Run
 from .graph import Node
 from .ledger import Memory
-from .pause import collector_paused
+from .pause import LARGE, collector_paused
 from .plan import Executed, Plan, TransactionResult
 from .planner import Change, Draft
 from .planner.meaning import same
@@ -46,7 +46,10 @@ class Processing:
         if self._work.refresh is not None:
             return None
         change = self._work.change
-        with collector_paused(len(change.values) + len(change.deletes)):
+        size = len(change.values) + len(change.deletes)
+        if size < LARGE:
+            return self._start()
+        with collector_paused(size):
             return self._start()
 
     def _start(self) -> TransactionResult | None:
@@ -128,13 +131,14 @@ class Processing:
         if engine.keeper is not None:
             engine.keeper.note(draft)
         if not draft.operations:
-            engine.ledger.leave(draft)
+            engine.ledger.leave(draft.leaving)
             return True
         stops_at = self._concerns if work.revert and not undoing else None
         run = Run(engine.executor, draft, revert=undoing, stops_at=stops_at)
         if run.run_inline() and not run.failed:
-            self._executed.extend(run.executed)
-            engine.ledger.leave(draft)
+            self._executed = run.executed if not self._executed else self._executed + run.executed
+            if draft.leaving:
+                engine.ledger.leave(draft.leaving)
             return True
         self._run = run
         return False
@@ -156,7 +160,7 @@ class Processing:
         self._run = None
         self._executed.extend(run.executed)
         if not run.failed:
-            engine.ledger.leave(run.draft)
+            engine.ledger.leave(run.draft.leaving)
             return
         self._errors.update(run.failed)
         failed = [key for key in run.failed if not engine.graph.nodes[key].late]

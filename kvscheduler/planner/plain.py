@@ -26,7 +26,7 @@ def plain_updates(graph: Graph, wants: Wants, change: Change) -> Draft | None:
         node, spec = graph.nodes.get(key), wants.specs[key]
         if node is None or spec is None or not _is_ours_and_calm(node):
             return None
-        operation = _update(node, spec)
+        operation = _update(node, spec, is_compared=not change.rebind)
         if operation is None:
             return None
         if operation is _NOTHING:
@@ -50,8 +50,11 @@ def _is_ours_and_calm(node: Node) -> bool:
     return node.origin is Origin.NORTHBOUND and node.is_calm
 
 
-def _update(node: Node, spec: Spec) -> Operation | None:
-    """Return the update that a new value takes, None where it takes more than an update."""
+def _update(node: Node, spec: Spec, *, is_compared: bool) -> Operation | None:
+    """Return the update that a new value takes, None where it takes more than an update.
+
+    ``is_compared``: the two values are known to differ.
+    """
     key, have, binding = node.key, node.have, spec.binding
     if have is None or binding is None or binding is not have.binding or binding.update is None:
         return None
@@ -60,7 +63,8 @@ def _update(node: Node, spec: Spec) -> Operation | None:
     if spec.base != have.base or not same(spec.derived, have.derived):
         return None
     old, new = have.value, spec.value
-    if equivalent(binding, key, old, new):
+    is_different = is_compared and binding.equivalent is None
+    if not is_different and equivalent(binding, key, old, new):
         return _NOTHING
     if must_recreate(binding, key, old, new, node.metadata):
         return None

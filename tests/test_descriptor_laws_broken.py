@@ -410,6 +410,9 @@ BROKEN: list[tuple[Law, type[Boxes | Lids], str]] = [
     (Law.STRANGERS, Messy, "stays as it was"),
 ]
 
+# Breaks two laws; which of them is found first depends on what hypothesis draws.
+ALSO: dict[type, Law] = {HalfBlindEverywhere: Law.LEFTOVERS}
+
 QUICK = settings(
     max_examples=300,
     stateful_step_count=10,
@@ -434,8 +437,9 @@ def test_a_wrong_descriptor_is_caught(law: Law, kind: type[Boxes | Lids], text: 
     with pytest.raises(LawBroken) as caught:
         test("runTest").debug()
 
-    assert caught.value.law is law, str(caught.value)
-    assert text in str(caught.value)
+    broken = caught.value.law
+    assert broken is law or broken is ALSO.get(kind), str(caught.value)
+    assert broken is not law or text in str(caught.value)
 
 
 def test_each_law_has_a_descriptor_that_breaks_it() -> None:

@@ -211,8 +211,10 @@ def test_who_misses_an_answer_is_told_and_the_channel_is_opened_anew(bench: Benc
         lost = [one for one in done if isinstance(one, OSError)]
 
         assert lost
-        assert {one.errno for one in lost} == {errno.ENOBUFS}
-        assert not any(isinstance(one, Refused) for one in lost)
+        # The kernel itself says so where there is room for its word, though not for the link.
+        refused = {one.errno for one in lost if isinstance(one, Refused)}
+        assert refused <= {errno.EAGAIN}
+        assert {one.errno for one in lost} - refused == {errno.ENOBUFS}
         told = [(name, one) for name, one in zip(names, done, strict=True) if one not in lost]
         assert all(
             one is None if name == "none" else isinstance(one, codec.LinkRecord)

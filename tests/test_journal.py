@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from kvscheduler.codec import NotDecodable, NotEncodable
 from kvscheduler.errors import JournalError
 from kvscheduler.journal import Journal, Made, Records, Wanted
+from kvscheduler.journal_batch import State
 from kvscheduler.model import RetryPolicy
 
 KEYS = st.sampled_from(["a", "b/ä", "c\0", "", "linux/interface/tap0"])
@@ -401,3 +402,10 @@ def test_a_damaged_file_of_version_1_is_refused_and_left_alone(path: Path) -> No
         assert old.execute("PRAGMA user_version").fetchone() == (1,)
         assert old.execute("SELECT count(*) FROM made").fetchone() == (2,)
     old.close()
+
+
+def test_flags_that_are_no_number_are_refused() -> None:
+    made = '{"made":{"a":["1",null,"adopted"]},"wanted":{},"intents":{}}'
+
+    with pytest.raises(TypeError, match="the flags of a are 'adopted'"):
+        State().apply(made)

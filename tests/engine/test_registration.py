@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from kvscheduler import ClaimConflict, PlanStale, RegistrationError, Scheduler, ValueState
+from kvscheduler import (
+    ClaimConflict,
+    InvalidValue,
+    PlanStale,
+    RegistrationError,
+    Scheduler,
+    ValueState,
+)
 from tests.engine.stage import Keyed, Plain, Stage, act
 
 
@@ -187,3 +194,25 @@ def test_a_property_from_before_the_registration_gets_adopted_not_made() -> None
         assert late.calls == []
 
     act(story, Plain("a"))
+
+
+def test_what_was_invalid_is_looked_at_again_when_a_descriptor_comes() -> None:
+    class Once(Keyed):
+        asked = 0
+
+        def validate(self, key: str, value: Any) -> None:
+            self.asked += 1
+            if self.asked == 1:
+                raise InvalidValue("not yet")
+
+    one = Once()
+
+    async def story(stage: Stage) -> None:
+        await stage.commit({"a/1": {}})
+        assert stage.state("a/1") is ValueState.INVALID
+        stage.scheduler.register(Plain("b"))
+        await stage.scheduler.settle()
+        assert stage.state("a/1") is ValueState.CONFIGURED
+
+    act(story, one)
+    assert one.held == {"a/1": {}}

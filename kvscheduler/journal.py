@@ -136,10 +136,9 @@ class Journal:
 
         A wanted value of None is wanted no longer. A rejected one, or with a base what counts in
         its place, is remembered until the key is wanted otherwise; one that the codec refuses is
-        not. An intent is stored as doubtful,
-        with the value that will stand, or did; it keeps ``adopted`` and the metadata known
-        before. All of it outlives a SIGKILL on return; after a ``JournalError`` none of it is
-        stored.
+        not. An intent is stored as doubtful, with the value that will stand, or did; it keeps
+        ``adopted`` and the metadata known before. All of it outlives a SIGKILL on return; after a
+        ``JournalError`` none of it is stored.
         """
         store = self._opened()
         made = self._outcomes()

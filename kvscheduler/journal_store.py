@@ -32,7 +32,7 @@ WAL_KEPT_BYTES: Final = 4 << 20
 FILE_MODE: Final = 0o600
 MODE_OF_OTHERS: Final = 0o077
 
-# What SQLite says of the machine rather than of the file's content.
+# What a batch that makes no sense may raise while it is brought in.
 _NONSENSE: Final = (
     ArithmeticError,
     AttributeError,
@@ -41,6 +41,7 @@ _NONSENSE: Final = (
     TypeError,
     ValueError,
 )
+# What SQLite says of the machine rather than of the file's content.
 _NOT_DAMAGE: Final = ("FULL", "READONLY", "IOERR", "BUSY", "LOCKED", "CANTOPEN", "PERM", "NOMEM")
 
 

@@ -126,10 +126,9 @@ class _Wishes:
             if memory is None:
                 continue
             want, refused = memory.want, memory.rejected
-            is_own = want is not None and want.base is None
-            self.wanted[key] = (
-                Wanted(value=want.value, retry=memory.retry) if want and is_own else None
-            )
+            self.wanted[key] = None
+            if want is not None and want.base is None:
+                self.wanted[key] = Wanted(value=want.value, retry=memory.retry)
             if refused is None:
                 continue
             value, base = refused

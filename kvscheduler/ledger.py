@@ -167,6 +167,10 @@ class Ledger:
             self.touched[key] = None
             self.graph.set_have(node, spec, None)
 
+    def find_out(self, key: str) -> None:
+        """Note that something is known of a key that no operation has told."""
+        self.touched[key] = self.found_out[key] = None
+
     def leave(self, facts: Iterable[str]) -> None:
         """Note that a draft is done, and gone the facts that were to stand until then."""
         self.place_facts((key, None) for key in facts)

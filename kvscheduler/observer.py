@@ -39,7 +39,7 @@ class Observer:
                 graph.set_have(node, have, metadata)
             self._observe_derived(node, have)
             return
-        self._ledger.touched[key] = self._ledger.found_out[key] = None
+        self._ledger.find_out(key)
         if have is None:
             self._first_seen(node, origin)
         want = node.want
@@ -91,7 +91,7 @@ class Observer:
         if follower.have is not None and same(follower.have.value, derived.value):
             return
         follower.origin = base.origin
-        self._ledger.touched[derived.key] = self._ledger.found_out[derived.key] = None
+        self._ledger.find_out(derived.key)
         spec = _seen_spec(binding, derived.key, derived.value, base.key, plain=False)
         self._graph.set_have(follower, spec, None)
         self._ledger.unsettle(follower)
@@ -126,7 +126,7 @@ class Observer:
         spec = want
         if not same(want.value, derived.value):
             spec = _seen_spec(binding, derived.key, derived.value, base, plain=False)
-        self._ledger.touched[derived.key] = self._ledger.found_out[derived.key] = None
+        self._ledger.find_out(derived.key)
         self._graph.set_have(node, spec, node.metadata)
         node.doubt, node.lost = None, False
         self._ledger.unsettle(node)
@@ -163,7 +163,7 @@ class Observer:
         node.lost = node.want is not None
         node.adopted = False
         node.origin = Origin.NORTHBOUND
-        self._ledger.touched[node.key] = self._ledger.found_out[node.key] = None
+        self._ledger.find_out(node.key)
         self._graph.set_have(node, None, None)
         self._ledger.unsettle(node)
 

@@ -148,8 +148,8 @@ class TransactionResult(NamedTuple):
     """How a transaction ended; the record that the history keeps.
 
     ``errors`` maps keys to what went wrong on them, and names of descriptors to why they could
-    not retrieve. ``kind`` is "transaction", "resync",
-    "notification", "retry" or "registration"; ``started`` is in wall clock seconds.
+    not retrieve. ``kind`` is "transaction", "resync", "notification", "retry" or "registration";
+    ``started`` is in wall clock seconds.
     """
 
     number: int

@@ -51,8 +51,10 @@ def find_order(network: Network) -> Order:
     if len(run.order) == len(network.before):
         return Order(tuple(run.order))
     stuck = frozenset(n for n in range(len(network.before)) if not run.done[n])
+    if not network.choices:
+        return Order(tuple(run.order), stuck)
     picks = _Picks(network, stuck)
-    for attempt in (picks.force, picks.find) if network.choices else ():
+    for attempt in (picks.force, picks.find):
         before = attempt()
         if before is None:
             break

@@ -45,9 +45,9 @@ class Outlook:
         """
         if key in self.added:
             return True
-        node = self.nodes.get(key)
-        if node is None or node.have is None or key in self.removed:
+        if not self.stands(key):
             return False
+        node = self.nodes[key]
         if self.is_exempt(node) or not self.is_stuck(node):
             return True
         fails_to_go = node.operation == "delete" and self.is_frozen(node)

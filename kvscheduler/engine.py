@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from .calls import Calls
@@ -31,9 +32,10 @@ __all__ = ["Engine", "Work"]
 
 # What somebody asked for is history even where there was nothing to do.
 _ASKED_FOR = ("transaction", "resync")
+_NO_CHANGE = Change()
 
 
-@dataclasses.dataclass(slots=True, kw_only=True, eq=False, repr=False)
+@dataclasses.dataclass(slots=True, eq=False, repr=False)
 class Work:
     """One thing to be done in a turn of its own.
 
@@ -42,9 +44,9 @@ class Work:
     """
 
     kind: str
-    change: Change
+    change: Change = _NO_CHANGE
     description: str = ""
-    labels: dict[str, str] = dataclasses.field(default_factory=dict)
+    labels: Mapping[str, str] | None = None
     retry: RetryPolicy | None = None
     revert: bool = False
     refresh: str | None = None

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -51,6 +52,18 @@ class Executor:
         self.on_late = on_late
 
 
+class _Floor:
+    """What goes on at once: made when the first operation has to be waited for."""
+
+    def __init__(self) -> None:
+        self.under_way = 0
+        self.running: dict[str, int] = {}
+        self.finished: list[int] = []
+        self.ready: deque[int] = deque()
+        self.crowded: dict[str, deque[int]] = {}
+        self.progress: asyncio.Future[None] | None = None
+
+
 class Run:
     """One plan being carried out.
 
@@ -76,12 +89,10 @@ class Run:
         self._stops_at = stops_at
         self._next = 0
         self._state = bytearray(len(self.operations))
-        self._running: dict[str, int] = {}
-        self._under_way = 0
-        self._finished: list[int] = []
-        self._ready: deque[int] = deque()
-        self._crowded: dict[str, deque[int]] = {}
-        self._progress: asyncio.Future[None] | None = None
+
+    @functools.cached_property
+    def _floor(self) -> _Floor:
+        return _Floor()
 
     # Inline: operations in the plan's own order, no task, no waiting.
 
@@ -125,24 +136,24 @@ class Run:
     async def run_rest(self) -> None:
         """Run what is left, as much at once as the graph and the limits allow."""
         left, after = self._waits()
-        ready = self._ready
+        ready = self._floor.ready
         for position, waits in enumerate(left):
             if waits or self._state[position]:
                 continue
             if position < len(self.operations):
                 ready.append(position)
             else:
-                self._finished.append(position)
+                self._floor.finished.append(position)
         while True:
             self._release(left, after, ready)
             self._start_ready(ready)
-            if self._finished:
+            if self._floor.finished:
                 continue
-            if not self._under_way:
+            if not self._floor.under_way:
                 return
-            self._progress = asyncio.get_running_loop().create_future()
-            await self._progress
-            self._progress = None
+            self._floor.progress = asyncio.get_running_loop().create_future()
+            await self._floor.progress
+            self._floor.progress = None
 
     def _waits(self) -> tuple[list[int], list[list[int]]]:
         edges, state = self.draft.edges, self._state
@@ -160,33 +171,33 @@ class Run:
 
     def _release(self, left: list[int], after: list[list[int]], ready: deque[int]) -> None:
         count = len(self.operations)
-        while self._finished:
-            for position in after[self._finished.pop()]:
+        while self._floor.finished:
+            for position in after[self._floor.finished.pop()]:
                 left[position] -= 1
                 if left[position]:
                     continue
                 if position < count:
                     ready.append(position)
                 else:  # a gate: nothing to do but to let those behind it through
-                    self._finished.append(position)
+                    self._floor.finished.append(position)
 
     def _start_ready(self, ready: deque[int]) -> None:
         limit = self.executor.max_parallel
-        while ready and not self.stopped and self._under_way < limit:
+        while ready and not self.stopped and self._floor.under_way < limit:
             position = ready.popleft()
             binding = self._binding(position)
             most = binding.max_parallel
-            if most is not None and self._running.get(binding.name, 0) >= most:
-                self._crowded.setdefault(binding.name, deque()).append(position)
+            if most is not None and self._floor.running.get(binding.name, 0) >= most:
+                self._floor.crowded.setdefault(binding.name, deque()).append(position)
             else:
                 self._start(position, binding)
 
     def _vacate(self, binding: Binding) -> None:
         """Let the next operation in, of a descriptor that limits its own calls."""
-        self._running[binding.name] -= 1
-        crowd = self._crowded.get(binding.name)
+        self._floor.running[binding.name] -= 1
+        crowd = self._floor.crowded.get(binding.name)
         if crowd:
-            self._ready.appendleft(crowd.popleft())
+            self._floor.ready.appendleft(crowd.popleft())
 
     def _binding(self, position: int) -> Binding:
         operation = self.operations[position]
@@ -218,19 +229,19 @@ class Run:
     ) -> None:
         key = self.operations[position].key
         self._state[position] = _STARTED
-        self._under_way += 1
-        self._running[binding.name] = self._running.get(binding.name, 0) + 1
+        self._floor.under_way += 1
+        self._floor.running[binding.name] = self._floor.running.get(binding.name, 0) + 1
         before = self.executor.clock.monotonic()
 
         def done(result: Any, error: Exception | None) -> None:
             duration = self.executor.clock.monotonic() - before
-            self._under_way -= 1
+            self._floor.under_way -= 1
             self._vacate(binding)
             try:
                 self._conclude(position, result, error, duration)
             finally:
-                if self._progress is not None and not self._progress.done():
-                    self._progress.set_result(None)
+                if self._floor.progress is not None and not self._floor.progress.done():
+                    self._floor.progress.set_result(None)
 
         self.executor.calls.start(binding, call, args, done, lambda: self.executor.on_late(key))
 
@@ -253,7 +264,7 @@ class Run:
     def _succeed(self, position: int, metadata: Any, duration: float) -> None:
         operation = self.operations[position]
         self._state[position] = _DONE
-        self._finished.append(position)
+        self._floor.finished.append(position)
         node = self.executor.graph.nodes[operation.key]
         self.executor.ledger.succeeded(operation, node, metadata)
         self.executor.ledger.place_facts(self.draft.facts.get(position, ()))

@@ -230,11 +230,11 @@ class Processing:
             TransactionResult(
                 number=self._number,
                 kind=work.kind,
-                errors=MappingProxyType(self._errors),
+                errors=MappingProxyType(self._errors) if self._errors else _NOTHING,
                 operations=tuple(self._executed),
                 plan=self._plan,
                 description=work.description,
-                labels=MappingProxyType(work.labels),
+                labels=_NOTHING if work.labels is None else work.labels,
                 started=self._started,
                 duration_s=engine.clock.monotonic() - self._began,
                 reverted=self._reverted,

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from .engine import Engine, Work
@@ -12,11 +12,12 @@ from .errors import SchedulerError
 from .model import RetryPolicy
 from .pause import collector_paused
 from .plan import Plan, TransactionResult
-from .planner import Change, Draft
+from .planner import Change
 
 __all__ = ["RESYNCS", "Transaction"]
 
 RESYNCS = ("full", "upstream", "downstream")
+_READ_FIRST = ("full", "downstream")
 
 
 class Transaction:
@@ -45,14 +46,17 @@ class Transaction:
             raise TypeError(f"retry: {retry!r} is not a RetryPolicy")
         self._engine = engine
         self._submit = submit
-        self._description = description
         self._resync = resync
-        self._retry = retry
-        self._revert = revert
-        self._labels = dict(labels) if labels else {}
         self._values: dict[str, Any] = {}
         self._deletes: dict[str, None] = {}
-        self._prepared: tuple[Draft, Plan] | None = None
+        self._work = Work(
+            "transaction" if resync is None else "resync",
+            description=description,
+            labels=MappingProxyType(dict(labels)) if labels else None,
+            retry=retry,
+            revert=revert,
+            refresh="" if resync in _READ_FIRST else None,
+        )
         self._committed = False
 
     def set(self, key: str, value: Any) -> None:
@@ -76,18 +80,18 @@ class Transaction:
             raise ValueError(f"{key}: a downstream resync takes no values")
         if self._committed:
             raise SchedulerError("the transaction has been committed; begin another one")
-        self._prepared = None
+        self._work.prepared = None
 
     def plan(self) -> Plan:
         """Return what a commit would do by what is known now; changes nothing.
 
         Raises ``ClaimConflict`` where two wanted values exclude each other.
         """
-        prepared = self._prepared
+        prepared = self._work.prepared
         if prepared is None or prepared[1].revision != self._engine.graph.revision:
             with collector_paused(len(self._values) + len(self._deletes)):
                 draft = self._engine.draft(self._as_change())
-                prepared = self._prepared = (draft, self._engine.plan(draft))
+                prepared = self._work.prepared = (draft, self._engine.plan(draft))
         return prepared[1]
 
     async def commit(self, expect: Plan | None = None) -> TransactionResult:
@@ -100,31 +104,16 @@ class Transaction:
         if self._committed:
             raise SchedulerError("the transaction has been committed already")
         self._committed = True
-        refresh = "" if self._resync in ("full", "downstream") else None
-        return await self._submit(
-            Work(
-                kind="transaction" if self._resync is None else "resync",
-                change=self._as_change(),
-                description=self._description,
-                labels=self._labels,
-                retry=self._retry,
-                revert=self._revert,
-                refresh=refresh,
-                expect=expect,
-                prepared=self._prepared,
-            )
-        )
+        work = self._work
+        work.change, work.expect = self._as_change(), expect
+        return await self._submit(work)
 
     def _as_change(self) -> Change:
-        resync = self._resync
-        return Change(
-            values=self._values,
-            deletes=tuple(self._deletes),
-            replace=resync in ("full", "upstream"),
-            unblock=() if resync is None else None,
-            purge=resync is not None,
-            lenient=resync is not None,
-        )
+        values, deletes = self._values, tuple(self._deletes)
+        if self._resync is None:
+            return Change(values, deletes)
+        replaces = self._resync != "downstream"
+        return Change(values, deletes, replaces, unblock=None, purge=True, lenient=True)
 
     async def __aenter__(self) -> Self:
         return self

@@ -19,7 +19,7 @@ __all__ = ["rows"]
 
 SIZES = (10, 100, 1_000, 3_000, 10_000, 20_000)
 QUICK_SIZES = (100, 1_000)
-UPDATES = 50  # commits in one sample: one alone is too short for the clock
+UPDATES = 200  # commits in one sample: a few are too short for the clock, and for the caches
 
 GO_CREATE = {10: "0.28", 100: "3.0", 1_000: "31", 3_000: "135", 10_000: "1,150", 20_000: "3,200"}
 GO_UPDATE = {1_000: "20 us", 20_000: "0.5 ms and more"}
@@ -174,7 +174,7 @@ def _standing_rows(count: int) -> Iterator[Row]:
         bench.create()
         yield timing_row(
             f"update one of {count:,}",
-            measure(bench.update, 20),
+            measure(bench.update, 40),
             operations=1,
             reach="20 us",
             predecessor=GO_UPDATE.get(count, ""),

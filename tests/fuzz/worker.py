@@ -7,6 +7,7 @@ crash, more memory than allowed, or ten seconds of work on one input end the pro
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import random
@@ -15,10 +16,11 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
+from kvs_agent import saved_plan
 from kvs_agent.sources.config import load_text
 from kvs_agent.sources.problems import ConfigError, Problem
 from kvs_agent.sources.yaml_guard import Limits, parse
-from kvscheduler import Depends, DependsOnAny, RetryPolicy
+from kvscheduler import Depends, DependsOnAny, Operation, Plan, RetryPolicy
 from kvscheduler.codec import JsonCodec, NotDecodable
 from tests.fuzz.rounds import mutated
 
@@ -48,6 +50,16 @@ JSON = tuple(
 )
 BREAKS = (b"\n", b"\r", "\x85".encode(), "\u2028".encode(), "\u2029".encode())
 CODEC = JsonCodec()
+WANTED = load_text((EXAMPLES / "topology.yaml").read_text(encoding="utf-8"))
+PLAN = saved_plan.text(
+    WANTED,
+    Plan(
+        [Operation("create", key, None, "d", None, value, "new") for key, value in WANTED.items()],
+        [()] * len(WANTED),
+        {"a": "waits for b"},
+        {"c": "is wrong"},
+    ),
+).encode()
 VALUES = tuple(
     CODEC.encode(value)
     for value in (
@@ -90,6 +102,23 @@ def problems(read: Callable[[], object]) -> Sequence[Problem]:
     return ()
 
 
+def plans(draw: random.Random) -> None:
+    """Read bent saved plans all the way to messages, and compare them with what they were."""
+    bent = mutated(PLAN, draw, JSON)
+    if draw.random() < LARGE_SHARE:
+        bent = PLAN[: draw.randrange(len(PLAN))] + draw.choice(JSON) * 100_000
+    for problem in problems(lambda: _compare(saved_plan.parse(bent, "bent.plan"))):
+        assert problem.text, problem
+        assert problem.file == "bent.plan", problem
+
+
+def _compare(saved: saved_plan.SavedPlan) -> None:
+    """Compare what was read with a plan of nothing."""
+    with contextlib.suppress(saved_plan.PlanMoved):
+        saved.check(Plan())
+        assert not any(saved.plan[part] for part in ("operations", "pending", "invalid"))
+
+
 def codec(draw: random.Random) -> None:
     """Read bent values, as they stand in a journal."""
     raw = mutated(draw.choice(VALUES), draw, JSON)
@@ -107,6 +136,7 @@ READERS: dict[str, Callable[[random.Random], None]] = {
     "guard": guard,
     "configuration": configuration,
     "codec": codec,
+    "plans": plans,
 }
 
 

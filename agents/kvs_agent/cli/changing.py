@@ -18,6 +18,7 @@ from .session import Session, run
 from .settings import Settings, wants_color
 
 if TYPE_CHECKING:
+    from kvs_agent.saved_plan import SavedPlan
     from kvs_agent.sources.config import Configuration
     from kvscheduler import Plan, Scheduler, Transaction, TransactionResult
 
@@ -68,6 +69,12 @@ detailed_option = click.option(
 @files
 @click.option("--json", "as_json", is_flag=True, help="For programs: JSON with a format_version.")
 @click.option("--dot", "as_dot", is_flag=True, help="The order of things, for graphviz.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="PLAN",
+    help="Also keep the plan in a file, for apply to carry out just so.",
+)
 @color_option
 @detailed_option
 @click.pass_obj
@@ -77,12 +84,13 @@ def plan(
     *,
     as_json: bool,
     as_dot: bool,
+    out: Path | None,
     color: str,
     detailed: bool,
 ) -> int:
     """Show what apply would do.
 
-    Changes nothing.
+    Changes nothing. With --out the plan is kept, for apply to carry it out just so.
 
     Symbols: + create, ~ update, - delete, -/+ delete and create anew, ? waits, ! is invalid.
     """
@@ -100,7 +108,13 @@ def plan(
         else:
             click.echo(made.render(color=manner.color), color=manner.color)
         outcome.report_invalid(made, wanted)
-        return 1 if made.invalid else manner.code(changed=not made.is_empty)
+        if made.invalid:
+            if out is not None:
+                click.echo("No plan was kept: correct the files first.", err=True)
+            return 1
+        if out is not None:
+            _save(out, wanted, made)
+        return manner.code(changed=not made.is_empty)
 
     return run(settings, work, wanted)
 
@@ -128,14 +142,19 @@ def apply(
     """Make the system what the files say.
 
     What else kvsctl ever made is removed, what others made is left alone. Asks nothing: look
-    at plan first. Files with invalid values are refused before anything is touched.
+    at plan first. Files with invalid values are refused before anything is touched. A plan kept
+    by plan --out takes the place of the files: it is refused where the state has moved since.
     """
     manner = _Manner(wants_color(color), detailed, quiet, keep_going)
-    wanted = _load(files)
+    saved = _saved(files)
+    wanted = saved.wanted if saved is not None else _load(files)
 
     async def work(session: Session) -> int:
         def begin() -> Transaction:
-            return _to_files(session.scheduler, wanted, revert=revert)
+            transaction = _to_files(session.scheduler, wanted, revert=revert)
+            if saved is not None:
+                saved.check(transaction.plan())
+            return transaction
 
         return await _commit(session, begin, manner, files=wanted)
 
@@ -190,6 +209,24 @@ def _load(files: tuple[Path, ...]) -> Configuration:
     from kvs_agent.sources.config import load  # noqa: PLC0415 - protobuf and YAML: not for --help
 
     return load(files)
+
+
+def _save(path: Path, wanted: Configuration, made: Plan) -> None:
+    """Keep a plan in a file, and say how it is carried out."""
+    from kvs_agent import saved_plan  # noqa: PLC0415 - as above
+
+    saved_plan.write(path, wanted, made)
+    click.echo(f"Kept in {path}; to do just this: kvsctl apply {path}", err=True)
+
+
+def _saved(files: tuple[Path, ...]) -> SavedPlan | None:
+    """Read the saved plan that takes the place of the files, if it is one."""
+    from kvs_agent import saved_plan  # noqa: PLC0415 - as above
+
+    plans = [file for file in files if saved_plan.is_saved_plan(file)]
+    if plans and len(files) > 1:
+        raise click.UsageError(f"{plans[0]} is a saved plan, and stands alone")
+    return saved_plan.read(plans[0]) if plans else None
 
 
 def _to_files(scheduler: Scheduler, wanted: Mapping[str, object], *, revert: bool) -> Transaction:

@@ -20,7 +20,7 @@ from . import shape, yaml_guard
 from .models import MODELS, Model
 from .problems import ConfigError, Problem
 
-__all__ = ["Configuration", "Place", "load", "load_text"]
+__all__ = ["Configuration", "Place", "from_data", "load", "load_text", "to_data"]
 
 _STEP = re.compile(r"([^\[\]]+)|\[([0-9]+)\]")
 
@@ -45,7 +45,8 @@ class Place:
         return self.lines.get(path, 0)
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line()}"
+        line = self.line()
+        return f"{self.file}:{line}" if line else f"{self.file}: {_dotted(self.path)}"
 
 
 class Configuration(Mapping[str, Message]):
@@ -94,6 +95,26 @@ def load_text(text: str, file: str = "<text>") -> Configuration:
     return _merge([(file, text.encode())], yaml_guard.Limits())
 
 
+def from_data(data: Any, file: str, path: tuple[str | int, ...] = ()) -> Configuration:
+    """Take in plain data that no lines are known of, found at a path in a file."""
+    reader = _Reader()
+    reader.take(file, yaml_guard.Document(data, {}), path)
+    return reader.configuration()
+
+
+def to_data(wanted: Configuration) -> dict[str, Any]:
+    """Return a configuration as plain data in the shape of a file; ``from_data`` reads it."""
+    data: dict[str, Any] = {}
+    for model in MODELS:
+        for key in sorted(wanted.places):
+            if isinstance(wanted[key], model.message):
+                ones = data.setdefault(model.section, {}).setdefault(model.field, [])
+                ones.append(
+                    json_format.MessageToDict(wanted[key], preserving_proto_field_name=True)
+                )
+    return data
+
+
 def _read(path: str | os.PathLike[str], limits: yaml_guard.Limits) -> bytes:
     with pathlib.Path(path).open("rb") as opened:
         # One byte more shows that there is too much, however much it is.
@@ -107,9 +128,7 @@ def _merge(files: Iterable[tuple[str, bytes]], limits: yaml_guard.Limits) -> Con
             reader.take(file, yaml_guard.parse(raw, file, limits))
         except ConfigError as error:
             reader.problems += error.problems
-    if reader.problems:
-        raise ConfigError(reader.problems)
-    return Configuration(reader.values, reader.places)
+    return reader.configuration()
 
 
 class _Reader:
@@ -120,20 +139,29 @@ class _Reader:
         self.places: dict[str, Place] = {}
         self.problems: list[Problem] = []
 
-    def take(self, file: str, document: yaml_guard.Document) -> None:
-        """Take in one document."""
+    def configuration(self) -> Configuration:
+        """Return what was taken in; ``ConfigError`` names all that is wrong with it."""
+        if self.problems:
+            raise ConfigError(self.problems)
+        return Configuration(self.values, self.places)
+
+    def take(
+        self, file: str, document: yaml_guard.Document, above: tuple[str | int, ...] = ()
+    ) -> None:
+        """Take in one document, or what stands at a path in it."""
         data = document.data if document.data is not None else {}
         # The stubs of generated code say either of two classes, which are the same at run time.
         root: Any = Config.DESCRIPTOR
         found = list(shape.faults(data, root))
         for path, text in found:
             line = _nearest(document.lines, path)
-            self.problems.append(Problem(text=text, file=file, line=line, field=_dotted(path)))
+            field = _dotted((*above, *path))
+            self.problems.append(Problem(text=text, file=file, line=line, field=field))
         if found:
             return
         for model in MODELS:
             for path, one in _instances(data, model):
-                self._add(model, one, Place(file, path, document.lines))
+                self._add(model, one, Place(file, (*above, *path), document.lines))
 
     def _add(self, model: Model, data: Mapping[str, Any], place: Place) -> None:
         value = model.message()

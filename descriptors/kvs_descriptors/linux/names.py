@@ -52,7 +52,7 @@ def check_logical_name(name: str, *field: str) -> None:
     """Refuse the name of a value that would not fit into keys, or into the kernel's alias."""
     if not name:
         raise InvalidValue("a name is needed", field)
-    if len(name.encode()) > LOGICAL_NAME_BYTES or not _LOGICAL.fullmatch(name):
+    if len(name) > LOGICAL_NAME_BYTES or not _LOGICAL.fullmatch(name):  # ASCII: letters are bytes
         text = f"a name is up to {LOGICAL_NAME_BYTES} of A-Z a-z 0-9 _ . : + @ -"
         raise InvalidValue(f"{text}, not a leading . : + @ -: {name!r}", field)
 

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import os
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kvscheduler import SchedulerError
@@ -139,7 +139,7 @@ def _error(file: str, what: str) -> ConfigError:
     return ConfigError([Problem(text=what, file=file)])
 
 
-def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:
+def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     """Yield what of two plans is not the same."""
     before, after = then["operations"], now["operations"]
     for old, new in zip(before, after, strict=False):

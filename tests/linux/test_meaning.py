@@ -125,9 +125,17 @@ REFUSED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "vrf": ({"vrf_master_interface": "v"}, ("vrf_master_interface",)),
     "ns of no type": ({"namespace": NetNamespace(reference="x")}, ("namespace", "type")),
-    "ns by pid": (
-        {"namespace": NetNamespace(type=NetNamespace.PID, reference="1")},
-        ("namespace", "type"),
+    "ns of no process": (
+        {"namespace": NetNamespace(type=NetNamespace.PID, reference="0")},
+        ("namespace", "reference"),
+    ),
+    "ns of no file": (
+        {"namespace": NetNamespace(type=NetNamespace.FD, reference="proc/1/ns/net")},
+        ("namespace", "reference"),
+    ),
+    "ns of no container": (
+        {"namespace": NetNamespace(type=NetNamespace.MICROSERVICE, reference="a/b")},
+        ("namespace", "reference"),
     ),
     "ns path": (
         {"namespace": NetNamespace(type=NetNamespace.NSID, reference="../x")},

@@ -10,9 +10,8 @@ from google.protobuf.empty_pb2 import Empty
 
 from kvscheduler import Depends, DependsOnAny, Derived, Descriptor, InvalidValue, Retrieved
 from ligato.linux.interfaces.interface_pb2 import Interface
-from ligato.linux.namespace.namespace_pb2 import NetNamespace
 
-from . import channel, codec, keys, link, names
+from . import channel, codec, keys, link, names, places
 from .address import address_message
 from .channel import Refused
 from .deleting import Deleting
@@ -53,7 +52,7 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
         names.check_host_name(
             link.host_name(value), "host_if_name" if value.host_if_name else "name"
         )
-        _check_namespace(value)
+        places.check(value.namespace, "namespace")
         names.check_mtu(value.mtu, "mtu")
         if value.phys_address:
             names.check_mac(value.phys_address, "phys_address")
@@ -94,9 +93,7 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
     def dependencies(self, key: str, value: Interface) -> Iterable[Depends | DependsOnAny]:
         """Need the namespace, and what the kind needs."""
         self._making.planned[value.name] = value
-        namespace = link.namespace_of(value)
-        if namespace:
-            yield Depends(keys.namespace(namespace), "namespace-exists")
+        yield from places.needs(value.namespace)
         kind = self._kinds.get(value.type)
         if kind is not None:
             yield from kind.dependencies(value)
@@ -263,18 +260,6 @@ def _differs_in_kernel(kind: Kind, old: Interface, new: Interface) -> bool:
         or link.settings(old, mtu) != link.settings(new, mtu)
         or kind.changes(old) != kind.changes(new)
     )
-
-
-def _check_namespace(value: Interface) -> None:
-    namespace = value.namespace
-    if not namespace.type:
-        if namespace.reference:
-            raise InvalidValue("a reference needs a type: NSID", ("namespace", "type"))
-        return
-    if namespace.type != NetNamespace.NSID:
-        name = NetNamespace.ReferenceType.Name(namespace.type)
-        raise InvalidValue(f"{name} is not supported yet: only NSID is", ("namespace", "type"))
-    names.check_namespace(namespace.reference, "namespace", "reference")
 
 
 def _check_addresses(value: Interface) -> None:

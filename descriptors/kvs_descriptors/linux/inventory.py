@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from kvscheduler import Origin, Retrieved
 from ligato.linux.interfaces.interface_pb2 import Interface
-from ligato.linux.namespace.namespace_pb2 import NetNamespace
 
 from . import codec, keys, link
 from .link import Link
+from .places import reference
 
 if TYPE_CHECKING:
     from .kinds import Kind
@@ -125,8 +125,7 @@ class Inventory:
         """Return a link that a crash has left half-made: of no type, so it can only be deleted."""
         value = Interface(name=name, host_if_name=found.name)
         if place:
-            value.namespace.type = NetNamespace.NSID
-            value.namespace.reference = place
+            value.namespace.MergeFrom(reference(place))
         metadata = Link(found.index, place, found.name, found.kind)
         return Retrieved(key, value, metadata, Origin.NORTHBOUND)
 
@@ -156,10 +155,8 @@ class Inventory:
         if link.host_name(value) != found.name:
             value.host_if_name = found.name
         if link.namespace_of(value) != place:
-            value.namespace.type = NetNamespace.NSID
-            value.namespace.reference = place
-            if not place:
-                value.ClearField("namespace")
+            value.ClearField("namespace")
+            value.namespace.MergeFrom(reference(place))
         default_mtu = kind.default_mtu if kind else None
         if found.mtu != (value.mtu or default_mtu or found.mtu):
             value.mtu = found.mtu

@@ -8,7 +8,9 @@ import functools
 import os
 import socket
 
-from . import syscalls
+from ligato.linux.namespace.namespace_pb2 import NetNamespace
+
+from . import netns, places, syscalls
 from .channel import Channel, Opened
 from .courier import Courier
 from .link import Link
@@ -28,7 +30,7 @@ class NamespaceGone(OSError):
 class Kernel:
     """Opens a netlink channel for each namespace once, and keeps it.
 
-    "" is the namespace that the process is in. ``owner`` is part of every mark: of two engines
+    Namespaces are given as ``places`` has them. ``owner`` is part of every mark: of two engines
     on one machine with different owners neither sees what the other has made.
     """
 
@@ -40,6 +42,8 @@ class Kernel:
         # Where interfaces are, as last retrieved, made or deleted. The engine's metadata tells it
         # too, but of what is being retrieved only after all of it has been.
         self.seen: dict[str, Link] = {}
+        # The processes of containers, by label, as last told.
+        self.microservices: dict[str, int] = {}
         self._channels: dict[str, Channel] = {}
         self._courier = Courier()
         self._looked_up: set[str] = set()
@@ -69,7 +73,7 @@ class Kernel:
             return found
         # Others may remove a namespace and make another of that name. We would go on talking to
         # the old one, and our socket would keep it alive, so the name is looked up time and again.
-        if self.namespaces.identity(namespace) != found.identity:
+        if self._identity(namespace) != found.identity:
             self.forget(namespace)
             return None
         self._note_looked_up(namespace)
@@ -84,12 +88,30 @@ class Kernel:
     async def _open(self, namespace: str) -> Channel:
         try:
             opened = await syscalls.in_own_thread(functools.partial(self._enter, namespace))
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             raise NamespaceGone(namespace) from None
         return await self.take(namespace, opened)
 
-    def _enter(self, namespace: str) -> Opened:
-        return self.namespaces.enter(namespace) if namespace else _enter_own()
+    def _identity(self, place: str) -> tuple[int, int] | None:
+        path = self._path(place)
+        return netns.identity(path) if path else self.namespaces.identity(place)
+
+    def _enter(self, place: str) -> Opened:
+        """Open a place: only in a thread of one's own."""
+        if not place:
+            return _enter_own()
+        path = self._path(place)
+        return self.namespaces.enter_path(path) if path else self.namespaces.enter(place)
+
+    def _path(self, place: str) -> str:
+        """Return the file that stands for a place, "" where that is in the folder of names."""
+        kind, text = places.split(place)
+        if kind == NetNamespace.FD:
+            return text
+        if kind == NetNamespace.MICROSERVICE:
+            # No process has the number 0, so where no container is there is no file either.
+            text = str(self.microservices.get(text, 0))
+        return "" if kind == NetNamespace.NSID else f"/proc/{text}/ns/net"
 
     async def take(self, namespace: str, opened: Opened) -> Channel:
         """Make a channel of a socket that has been opened in the namespace, and keep it."""

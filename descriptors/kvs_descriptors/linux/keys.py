@@ -11,6 +11,7 @@ __all__ = [
     "ARP",
     "INTERFACE",
     "LINK_LOCAL_ROUTE",
+    "MICROSERVICE",
     "NAMESPACE",
     "PORT",
     "ROUTE",
@@ -20,6 +21,7 @@ __all__ = [
     "interface",
     "link_local_route",
     "link_local_route_prefix",
+    "microservice",
     "namespace",
     "parse_address",
     "parse_port",
@@ -33,6 +35,7 @@ INTERFACE = "config/linux/interfaces/v2/interface/"
 ARP = "config/linux/l3/v2/arp/"
 ROUTE = "config/linux/l3/v2/route/"
 LINK_LOCAL_ROUTE = "linux/link-local-route/"
+MICROSERVICE = "linux/microservice/"
 
 # Logical names hold no slash (names.py sees to it), so these cannot be mistaken.
 ADDRESS = re.compile(r"linux/interface/([^/]+)/address/static/(.+)")
@@ -42,6 +45,11 @@ PORT = re.compile(r"linux/interface/([^/]+)/port/([^/]+)")
 def namespace(name: str) -> str:
     """Return the key of a named namespace."""
     return NAMESPACE + name
+
+
+def microservice(label: str) -> str:
+    """Return the key of the fact that a container is there, by its label."""
+    return MICROSERVICE + label
 
 
 def interface(name: str) -> str:

@@ -7,10 +7,10 @@ import dataclasses
 import errno
 
 from ligato.linux.interfaces.interface_pb2 import Interface
-from ligato.linux.namespace.namespace_pb2 import NetNamespace
 
 from . import channel, codec
 from .channel import Channel
+from .places import place_of
 
 __all__ = [
     "Link",
@@ -68,9 +68,8 @@ def mark(owner: str, name: str) -> str:
 
 
 def namespace_of(value: Interface) -> str:
-    """Return the name of the namespace that an interface is in, "" for our own."""
-    is_named = value.namespace.type == NetNamespace.NSID
-    return value.namespace.reference if is_named else ""
+    """Return the place (``places``) of the namespace that an interface is in."""
+    return place_of(value.namespace)
 
 
 def host_name(value: Interface) -> str:

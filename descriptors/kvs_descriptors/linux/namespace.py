@@ -21,6 +21,7 @@ from ligato.linux.namespace.namespace_pb2 import NamedNamespace
 from . import keys, names, syscalls
 from .kernel import Kernel, NamespaceGone
 from .link import namespace_of
+from .places import name_of
 
 __all__ = ["NamespaceDescriptor", "with_namespaces"]
 
@@ -87,7 +88,7 @@ class NamespaceDescriptor(Descriptor[NamedNamespace, None]):
 def with_namespaces(values: Mapping[str, Message]) -> dict[str, Message]:
     """Return the values and, in addition, the namespaces that interfaces among them name."""
     found = {namespace_of(one) for one in values.values() if isinstance(one, Interface)}
-    named = sorted(name for name in found if name)
+    named = sorted({name_of(place) for place in found} - {""})
     return {**{keys.namespace(name): NamedNamespace(name=name) for name in named}, **values}
 
 

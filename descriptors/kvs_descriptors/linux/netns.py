@@ -18,7 +18,7 @@ from kvscheduler import InvalidValue
 
 from . import channel, codec, names, syscalls
 
-__all__ = ["FOLDER", "NamespaceFolder"]
+__all__ = ["FOLDER", "NamespaceFolder", "identity"]
 
 FOLDER = "/var/run/netns"
 
@@ -81,7 +81,17 @@ class NamespaceFolder:
 
     def enter(self, name: str) -> channel.Opened:
         """Open a namespace and look whether it is ours: only in a thread of one's own."""
-        netns_fd = self.open(name)
+        return self._entered(self.open(name))
+
+    def enter_path(self, path: str) -> channel.Opened:
+        """Open the namespace that a file anywhere stands for, likewise."""
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        if _is_namespace(fd):
+            return self._entered(fd)
+        os.close(fd)
+        raise FileNotFoundError(errno.ENOENT, "not a network namespace", path)
+
+    def _entered(self, netns_fd: int) -> channel.Opened:
         try:
             syscalls.enter(netns_fd)
             opened = _netlink_socket()
@@ -242,6 +252,15 @@ class NamespaceFolder:
                 flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
                 self._fd = os.open(os.path.realpath(self._folder), flags)
             return self._fd
+
+
+def identity(path: str) -> tuple[int, int] | None:
+    """Return device and inode of the namespace that a file stands for, if it does."""
+    try:
+        there = pathlib.Path(path).stat()
+    except OSError:
+        return None
+    return (there.st_dev, there.st_ino) if there.st_dev == _namespace_device() else None
 
 
 def _is_allowed(name: str) -> bool:

@@ -24,15 +24,16 @@ _sym_db = _symbol_database.Default()
 
 
 from ligato.linux import linux_pb2 as ligato_dot_linux_dot_linux__pb2
+from ligato.netalloc import netalloc_pb2 as ligato_dot_netalloc_dot_netalloc__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&ligato/configurator/configurator.proto\x12\x13ligato.configurator\x1a\x18ligato/linux/linux.proto\"D\n\x06\x43onfig\x12.\n\x0clinux_config\x18\x02 \x01(\x0b\x32\x18.ligato.linux.ConfigDataJ\x04\x08\x01\x10\x02J\x04\x08\x03\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&ligato/configurator/configurator.proto\x12\x13ligato.configurator\x1a\x18ligato/linux/linux.proto\x1a\x1eligato/netalloc/netalloc.proto\"t\n\x06\x43onfig\x12.\n\x0clinux_config\x18\x02 \x01(\x0b\x32\x18.ligato.linux.ConfigData\x12\x34\n\x0fnetalloc_config\x18\x03 \x01(\x0b\x32\x1b.ligato.netalloc.ConfigDataJ\x04\x08\x01\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ligato.configurator.configurator_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CONFIG']._serialized_start=89
-  _globals['_CONFIG']._serialized_end=157
+  _globals['_CONFIG']._serialized_start=121
+  _globals['_CONFIG']._serialized_end=237
 # @@protoc_insertion_point(module_scope)

@@ -26,7 +26,7 @@ _sym_db = _symbol_database.Default()
 from ligato.linux.namespace import namespace_pb2 as ligato_dot_linux_dot_namespace_dot_namespace__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'ligato/linux/interfaces/interface.proto\x12\x17ligato.linux.interfaces\x1a&ligato/linux/namespace/namespace.proto\"\x82\x05\n\tInterface\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x35\n\x04type\x18\x02 \x01(\x0e\x32\'.ligato.linux.interfaces.Interface.Type\x12\x37\n\tnamespace\x18\x03 \x01(\x0b\x32$.ligato.linux.namespace.NetNamespace\x12\x14\n\x0chost_if_name\x18\x04 \x01(\t\x12\x0f\n\x07\x65nabled\x18\x05 \x01(\x08\x12\x14\n\x0cip_addresses\x18\x06 \x03(\t\x12\x14\n\x0cphys_address\x18\x07 \x01(\t\x12\x0b\n\x03mtu\x18\x08 \x01(\r\x12\x11\n\tlink_only\x18\t \x01(\x08\x12\x1c\n\x14vrf_master_interface\x18\n \x01(\t\x12\x17\n\x0fipv4_forwarding\x18\x65 \x01(\x08\x12\x31\n\x04veth\x18\x14 \x01(\x0b\x32!.ligato.linux.interfaces.VethLinkH\x00\x12/\n\x03tap\x18\x15 \x01(\x0b\x32 .ligato.linux.interfaces.TapLinkH\x00\x12\x36\n\x07vrf_dev\x18\x16 \x01(\x0b\x32#.ligato.linux.interfaces.VrfDevLinkH\x00\x12\x35\n\x06\x62ridge\x18\x64 \x01(\x0b\x32#.ligato.linux.interfaces.BridgeLinkH\x00\"r\n\x04Type\x12\r\n\tUNDEFINED\x10\x00\x12\x08\n\x04VETH\x10\x01\x12\x0e\n\nTAP_TO_VPP\x10\x02\x12\x0c\n\x08LOOPBACK\x10\x03\x12\x0c\n\x08\x45XISTING\x10\x04\x12\x0e\n\nVRF_DEVICE\x10\x05\x12\t\n\x05\x44UMMY\x10\x06\x12\n\n\x06\x42RIDGE\x10\x64\x42\x06\n\x04link\"\xb4\x02\n\x08VethLink\x12\x14\n\x0cpeer_if_name\x18\x01 \x01(\t\x12T\n\x16rx_checksum_offloading\x18\x02 \x01(\x0e\x32\x34.ligato.linux.interfaces.VethLink.ChecksumOffloading\x12T\n\x16tx_checksum_offloading\x18\x03 \x01(\x0e\x32\x34.ligato.linux.interfaces.VethLink.ChecksumOffloading\"f\n\x12\x43hecksumOffloading\x12\x19\n\x15\x43HKSM_OFFLOAD_DEFAULT\x10\x00\x12\x19\n\x15\x43HKSM_OFFLOAD_ENABLED\x10\x01\x12\x1a\n\x16\x43HKSM_OFFLOAD_DISABLED\x10\x02\"\"\n\x07TapLink\x12\x17\n\x0fvpp_tap_if_name\x18\x01 \x01(\t\"#\n\nVrfDevLink\x12\x15\n\rrouting_table\x18\x01 \x01(\r\"\x7f\n\nBridgeLink\x12\x37\n\x05ports\x18\x01 \x03(\x0b\x32(.ligato.linux.interfaces.BridgeLink.Port\x12\x0b\n\x03stp\x18\x02 \x01(\x08\x12\x15\n\rageing_time_s\x18\x03 \x01(\r\x1a\x14\n\x04Port\x12\x0c\n\x04name\x18\x01 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'ligato/linux/interfaces/interface.proto\x12\x17ligato.linux.interfaces\x1a&ligato/linux/namespace/namespace.proto\"\x86\x08\n\tInterface\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x35\n\x04type\x18\x02 \x01(\x0e\x32\'.ligato.linux.interfaces.Interface.Type\x12\x37\n\tnamespace\x18\x03 \x01(\x0b\x32$.ligato.linux.namespace.NetNamespace\x12\x14\n\x0chost_if_name\x18\x04 \x01(\t\x12\x0f\n\x07\x65nabled\x18\x05 \x01(\x08\x12\x14\n\x0cip_addresses\x18\x06 \x03(\t\x12\x14\n\x0cphys_address\x18\x07 \x01(\t\x12\x0b\n\x03mtu\x18\x08 \x01(\r\x12\x11\n\tlink_only\x18\t \x01(\x08\x12\x1c\n\x14vrf_master_interface\x18\n \x01(\t\x12\x17\n\x0fipv4_forwarding\x18\x65 \x01(\x08\x12\x31\n\x04veth\x18\x14 \x01(\x0b\x32!.ligato.linux.interfaces.VethLinkH\x00\x12/\n\x03tap\x18\x15 \x01(\x0b\x32 .ligato.linux.interfaces.TapLinkH\x00\x12\x36\n\x07vrf_dev\x18\x16 \x01(\x0b\x32#.ligato.linux.interfaces.VrfDevLinkH\x00\x12\x35\n\x06\x62ridge\x18\x64 \x01(\x0b\x32#.ligato.linux.interfaces.BridgeLinkH\x00\x12\x31\n\x04vlan\x18o \x01(\x0b\x32!.ligato.linux.interfaces.VlanLinkH\x00\x12\x33\n\x05vxlan\x18p \x01(\x0b\x32\".ligato.linux.interfaces.VxlanLinkH\x00\x12\x37\n\x07macvlan\x18q \x01(\x0b\x32$.ligato.linux.interfaces.MacvlanLinkH\x00\x12\x35\n\x06ipvlan\x18r \x01(\x0b\x32#.ligato.linux.interfaces.IpvlanLinkH\x00\x12\x31\n\x04\x62ond\x18s \x01(\x0b\x32!.ligato.linux.interfaces.BondLinkH\x00\x12\x35\n\x06tuntap\x18t \x01(\x0b\x32#.ligato.linux.interfaces.TunTapLinkH\x00\"\xb3\x01\n\x04Type\x12\r\n\tUNDEFINED\x10\x00\x12\x08\n\x04VETH\x10\x01\x12\x0e\n\nTAP_TO_VPP\x10\x02\x12\x0c\n\x08LOOPBACK\x10\x03\x12\x0c\n\x08\x45XISTING\x10\x04\x12\x0e\n\nVRF_DEVICE\x10\x05\x12\t\n\x05\x44UMMY\x10\x06\x12\n\n\x06\x42RIDGE\x10\x64\x12\x08\n\x04VLAN\x10\x65\x12\t\n\x05VXLAN\x10\x66\x12\x0b\n\x07MACVLAN\x10g\x12\n\n\x06IPVLAN\x10h\x12\x08\n\x04\x42OND\x10i\x12\x07\n\x03TAP\x10jB\x06\n\x04link\"\xb4\x02\n\x08VethLink\x12\x14\n\x0cpeer_if_name\x18\x01 \x01(\t\x12T\n\x16rx_checksum_offloading\x18\x02 \x01(\x0e\x32\x34.ligato.linux.interfaces.VethLink.ChecksumOffloading\x12T\n\x16tx_checksum_offloading\x18\x03 \x01(\x0e\x32\x34.ligato.linux.interfaces.VethLink.ChecksumOffloading\"f\n\x12\x43hecksumOffloading\x12\x19\n\x15\x43HKSM_OFFLOAD_DEFAULT\x10\x00\x12\x19\n\x15\x43HKSM_OFFLOAD_ENABLED\x10\x01\x12\x1a\n\x16\x43HKSM_OFFLOAD_DISABLED\x10\x02\"\"\n\x07TapLink\x12\x17\n\x0fvpp_tap_if_name\x18\x01 \x01(\t\"#\n\nVrfDevLink\x12\x15\n\rrouting_table\x18\x01 \x01(\r\"\x7f\n\nBridgeLink\x12\x37\n\x05ports\x18\x01 \x03(\x0b\x32(.ligato.linux.interfaces.BridgeLink.Port\x12\x0b\n\x03stp\x18\x02 \x01(\x08\x12\x15\n\rageing_time_s\x18\x03 \x01(\r\x1a\x14\n\x04Port\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x94\x01\n\x08VlanLink\x12\x16\n\x0eparent_if_name\x18\x01 \x01(\t\x12\x0f\n\x07vlan_id\x18\x02 \x01(\r\x12<\n\x08protocol\x18\x03 \x01(\x0e\x32*.ligato.linux.interfaces.VlanLink.Protocol\"!\n\x08Protocol\x12\t\n\x05\x44OT1Q\x10\x00\x12\n\n\x06\x44OT1AD\x10\x01\"\x88\x01\n\tVxlanLink\x12\x0b\n\x03vni\x18\x01 \x01(\r\x12\x10\n\x08src_addr\x18\x02 \x01(\t\x12\x10\n\x08\x64st_addr\x18\x03 \x01(\t\x12\x16\n\x0eparent_if_name\x18\x04 \x01(\t\x12\x10\n\x08\x64st_port\x18\x05 \x01(\r\x12\x13\n\x0bno_learning\x18\x06 \x01(\x08\x12\x0b\n\x03ttl\x18\x07 \x01(\r\"\x97\x01\n\x0bMacvlanLink\x12\x16\n\x0eparent_if_name\x18\x01 \x01(\t\x12\x37\n\x04mode\x18\x02 \x01(\x0e\x32).ligato.linux.interfaces.MacvlanLink.Mode\"7\n\x04Mode\x12\n\n\x06\x42RIDGE\x10\x00\x12\x0b\n\x07PRIVATE\x10\x01\x12\x08\n\x04VEPA\x10\x02\x12\x0c\n\x08PASSTHRU\x10\x03\"}\n\nIpvlanLink\x12\x16\n\x0eparent_if_name\x18\x01 \x01(\t\x12\x36\n\x04mode\x18\x02 \x01(\x0e\x32(.ligato.linux.interfaces.IpvlanLink.Mode\"\x1f\n\x04Mode\x12\x06\n\x02L2\x10\x00\x12\x06\n\x02L3\x10\x01\x12\x07\n\x03L3S\x10\x02\"\x9d\x02\n\x08\x42ondLink\x12\x39\n\x07members\x18\x01 \x03(\x0b\x32(.ligato.linux.interfaces.BondLink.Member\x12\x34\n\x04mode\x18\x02 \x01(\x0e\x32&.ligato.linux.interfaces.BondLink.Mode\x12\x11\n\tmiimon_ms\x18\x03 \x01(\r\x1a\x16\n\x06Member\x12\x0c\n\x04name\x18\x01 \x01(\t\"u\n\x04Mode\x12\x0e\n\nBALANCE_RR\x10\x00\x12\x11\n\rACTIVE_BACKUP\x10\x01\x12\x0f\n\x0b\x42\x41LANCE_XOR\x10\x02\x12\r\n\tBROADCAST\x10\x03\x12\x08\n\x04LACP\x10\x04\x12\x0f\n\x0b\x42\x41LANCE_TLB\x10\x05\x12\x0f\n\x0b\x42\x41LANCE_ALB\x10\x06\"\x98\x01\n\nTunTapLink\x12\x36\n\x04mode\x18\x01 \x01(\x0e\x32(.ligato.linux.interfaces.TunTapLink.Mode\x12\x11\n\x04user\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x12\n\x05group\x18\x03 \x01(\rH\x01\x88\x01\x01\"\x18\n\x04Mode\x12\x07\n\x03TAP\x10\x00\x12\x07\n\x03TUN\x10\x01\x42\x07\n\x05_userB\x08\n\x06_groupb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,19 +34,43 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ligato.linux.interfaces.int
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_INTERFACE']._serialized_start=109
-  _globals['_INTERFACE']._serialized_end=751
-  _globals['_INTERFACE_TYPE']._serialized_start=629
-  _globals['_INTERFACE_TYPE']._serialized_end=743
-  _globals['_VETHLINK']._serialized_start=754
-  _globals['_VETHLINK']._serialized_end=1062
-  _globals['_VETHLINK_CHECKSUMOFFLOADING']._serialized_start=960
-  _globals['_VETHLINK_CHECKSUMOFFLOADING']._serialized_end=1062
-  _globals['_TAPLINK']._serialized_start=1064
-  _globals['_TAPLINK']._serialized_end=1098
-  _globals['_VRFDEVLINK']._serialized_start=1100
-  _globals['_VRFDEVLINK']._serialized_end=1135
-  _globals['_BRIDGELINK']._serialized_start=1137
-  _globals['_BRIDGELINK']._serialized_end=1264
-  _globals['_BRIDGELINK_PORT']._serialized_start=1244
-  _globals['_BRIDGELINK_PORT']._serialized_end=1264
+  _globals['_INTERFACE']._serialized_end=1139
+  _globals['_INTERFACE_TYPE']._serialized_start=952
+  _globals['_INTERFACE_TYPE']._serialized_end=1131
+  _globals['_VETHLINK']._serialized_start=1142
+  _globals['_VETHLINK']._serialized_end=1450
+  _globals['_VETHLINK_CHECKSUMOFFLOADING']._serialized_start=1348
+  _globals['_VETHLINK_CHECKSUMOFFLOADING']._serialized_end=1450
+  _globals['_TAPLINK']._serialized_start=1452
+  _globals['_TAPLINK']._serialized_end=1486
+  _globals['_VRFDEVLINK']._serialized_start=1488
+  _globals['_VRFDEVLINK']._serialized_end=1523
+  _globals['_BRIDGELINK']._serialized_start=1525
+  _globals['_BRIDGELINK']._serialized_end=1652
+  _globals['_BRIDGELINK_PORT']._serialized_start=1632
+  _globals['_BRIDGELINK_PORT']._serialized_end=1652
+  _globals['_VLANLINK']._serialized_start=1655
+  _globals['_VLANLINK']._serialized_end=1803
+  _globals['_VLANLINK_PROTOCOL']._serialized_start=1770
+  _globals['_VLANLINK_PROTOCOL']._serialized_end=1803
+  _globals['_VXLANLINK']._serialized_start=1806
+  _globals['_VXLANLINK']._serialized_end=1942
+  _globals['_MACVLANLINK']._serialized_start=1945
+  _globals['_MACVLANLINK']._serialized_end=2096
+  _globals['_MACVLANLINK_MODE']._serialized_start=2041
+  _globals['_MACVLANLINK_MODE']._serialized_end=2096
+  _globals['_IPVLANLINK']._serialized_start=2098
+  _globals['_IPVLANLINK']._serialized_end=2223
+  _globals['_IPVLANLINK_MODE']._serialized_start=2192
+  _globals['_IPVLANLINK_MODE']._serialized_end=2223
+  _globals['_BONDLINK']._serialized_start=2226
+  _globals['_BONDLINK']._serialized_end=2511
+  _globals['_BONDLINK_MEMBER']._serialized_start=2370
+  _globals['_BONDLINK_MEMBER']._serialized_end=2392
+  _globals['_BONDLINK_MODE']._serialized_start=2394
+  _globals['_BONDLINK_MODE']._serialized_end=2511
+  _globals['_TUNTAPLINK']._serialized_start=2514
+  _globals['_TUNTAPLINK']._serialized_end=2666
+  _globals['_TUNTAPLINK_MODE']._serialized_start=2623
+  _globals['_TUNTAPLINK_MODE']._serialized_end=2647
 # @@protoc_insertion_point(module_scope)

@@ -10,7 +10,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Interface(_message.Message):
-    __slots__ = ("name", "type", "namespace", "host_if_name", "enabled", "ip_addresses", "phys_address", "mtu", "link_only", "vrf_master_interface", "ipv4_forwarding", "veth", "tap", "vrf_dev", "bridge")
+    __slots__ = ("name", "type", "namespace", "host_if_name", "enabled", "ip_addresses", "phys_address", "mtu", "link_only", "vrf_master_interface", "ipv4_forwarding", "veth", "tap", "vrf_dev", "bridge", "vlan", "vxlan", "macvlan", "ipvlan", "bond", "tuntap")
     class Type(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         UNDEFINED: _ClassVar[Interface.Type]
@@ -21,6 +21,12 @@ class Interface(_message.Message):
         VRF_DEVICE: _ClassVar[Interface.Type]
         DUMMY: _ClassVar[Interface.Type]
         BRIDGE: _ClassVar[Interface.Type]
+        VLAN: _ClassVar[Interface.Type]
+        VXLAN: _ClassVar[Interface.Type]
+        MACVLAN: _ClassVar[Interface.Type]
+        IPVLAN: _ClassVar[Interface.Type]
+        BOND: _ClassVar[Interface.Type]
+        TAP: _ClassVar[Interface.Type]
     UNDEFINED: Interface.Type
     VETH: Interface.Type
     TAP_TO_VPP: Interface.Type
@@ -29,6 +35,12 @@ class Interface(_message.Message):
     VRF_DEVICE: Interface.Type
     DUMMY: Interface.Type
     BRIDGE: Interface.Type
+    VLAN: Interface.Type
+    VXLAN: Interface.Type
+    MACVLAN: Interface.Type
+    IPVLAN: Interface.Type
+    BOND: Interface.Type
+    TAP: Interface.Type
     NAME_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +56,12 @@ class Interface(_message.Message):
     TAP_FIELD_NUMBER: _ClassVar[int]
     VRF_DEV_FIELD_NUMBER: _ClassVar[int]
     BRIDGE_FIELD_NUMBER: _ClassVar[int]
+    VLAN_FIELD_NUMBER: _ClassVar[int]
+    VXLAN_FIELD_NUMBER: _ClassVar[int]
+    MACVLAN_FIELD_NUMBER: _ClassVar[int]
+    IPVLAN_FIELD_NUMBER: _ClassVar[int]
+    BOND_FIELD_NUMBER: _ClassVar[int]
+    TUNTAP_FIELD_NUMBER: _ClassVar[int]
     name: str
     type: Interface.Type
     namespace: _namespace_pb2.NetNamespace
@@ -59,7 +77,13 @@ class Interface(_message.Message):
     tap: TapLink
     vrf_dev: VrfDevLink
     bridge: BridgeLink
-    def __init__(self, name: _Optional[str] = ..., type: _Optional[_Union[Interface.Type, str]] = ..., namespace: _Optional[_Union[_namespace_pb2.NetNamespace, _Mapping]] = ..., host_if_name: _Optional[str] = ..., enabled: bool = ..., ip_addresses: _Optional[_Iterable[str]] = ..., phys_address: _Optional[str] = ..., mtu: _Optional[int] = ..., link_only: bool = ..., vrf_master_interface: _Optional[str] = ..., ipv4_forwarding: bool = ..., veth: _Optional[_Union[VethLink, _Mapping]] = ..., tap: _Optional[_Union[TapLink, _Mapping]] = ..., vrf_dev: _Optional[_Union[VrfDevLink, _Mapping]] = ..., bridge: _Optional[_Union[BridgeLink, _Mapping]] = ...) -> None: ...
+    vlan: VlanLink
+    vxlan: VxlanLink
+    macvlan: MacvlanLink
+    ipvlan: IpvlanLink
+    bond: BondLink
+    tuntap: TunTapLink
+    def __init__(self, name: _Optional[str] = ..., type: _Optional[_Union[Interface.Type, str]] = ..., namespace: _Optional[_Union[_namespace_pb2.NetNamespace, _Mapping]] = ..., host_if_name: _Optional[str] = ..., enabled: bool = ..., ip_addresses: _Optional[_Iterable[str]] = ..., phys_address: _Optional[str] = ..., mtu: _Optional[int] = ..., link_only: bool = ..., vrf_master_interface: _Optional[str] = ..., ipv4_forwarding: bool = ..., veth: _Optional[_Union[VethLink, _Mapping]] = ..., tap: _Optional[_Union[TapLink, _Mapping]] = ..., vrf_dev: _Optional[_Union[VrfDevLink, _Mapping]] = ..., bridge: _Optional[_Union[BridgeLink, _Mapping]] = ..., vlan: _Optional[_Union[VlanLink, _Mapping]] = ..., vxlan: _Optional[_Union[VxlanLink, _Mapping]] = ..., macvlan: _Optional[_Union[MacvlanLink, _Mapping]] = ..., ipvlan: _Optional[_Union[IpvlanLink, _Mapping]] = ..., bond: _Optional[_Union[BondLink, _Mapping]] = ..., tuntap: _Optional[_Union[TunTapLink, _Mapping]] = ...) -> None: ...
 
 class VethLink(_message.Message):
     __slots__ = ("peer_if_name", "rx_checksum_offloading", "tx_checksum_offloading")
@@ -105,3 +129,118 @@ class BridgeLink(_message.Message):
     stp: bool
     ageing_time_s: int
     def __init__(self, ports: _Optional[_Iterable[_Union[BridgeLink.Port, _Mapping]]] = ..., stp: bool = ..., ageing_time_s: _Optional[int] = ...) -> None: ...
+
+class VlanLink(_message.Message):
+    __slots__ = ("parent_if_name", "vlan_id", "protocol")
+    class Protocol(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        DOT1Q: _ClassVar[VlanLink.Protocol]
+        DOT1AD: _ClassVar[VlanLink.Protocol]
+    DOT1Q: VlanLink.Protocol
+    DOT1AD: VlanLink.Protocol
+    PARENT_IF_NAME_FIELD_NUMBER: _ClassVar[int]
+    VLAN_ID_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    parent_if_name: str
+    vlan_id: int
+    protocol: VlanLink.Protocol
+    def __init__(self, parent_if_name: _Optional[str] = ..., vlan_id: _Optional[int] = ..., protocol: _Optional[_Union[VlanLink.Protocol, str]] = ...) -> None: ...
+
+class VxlanLink(_message.Message):
+    __slots__ = ("vni", "src_addr", "dst_addr", "parent_if_name", "dst_port", "no_learning", "ttl")
+    VNI_FIELD_NUMBER: _ClassVar[int]
+    SRC_ADDR_FIELD_NUMBER: _ClassVar[int]
+    DST_ADDR_FIELD_NUMBER: _ClassVar[int]
+    PARENT_IF_NAME_FIELD_NUMBER: _ClassVar[int]
+    DST_PORT_FIELD_NUMBER: _ClassVar[int]
+    NO_LEARNING_FIELD_NUMBER: _ClassVar[int]
+    TTL_FIELD_NUMBER: _ClassVar[int]
+    vni: int
+    src_addr: str
+    dst_addr: str
+    parent_if_name: str
+    dst_port: int
+    no_learning: bool
+    ttl: int
+    def __init__(self, vni: _Optional[int] = ..., src_addr: _Optional[str] = ..., dst_addr: _Optional[str] = ..., parent_if_name: _Optional[str] = ..., dst_port: _Optional[int] = ..., no_learning: bool = ..., ttl: _Optional[int] = ...) -> None: ...
+
+class MacvlanLink(_message.Message):
+    __slots__ = ("parent_if_name", "mode")
+    class Mode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        BRIDGE: _ClassVar[MacvlanLink.Mode]
+        PRIVATE: _ClassVar[MacvlanLink.Mode]
+        VEPA: _ClassVar[MacvlanLink.Mode]
+        PASSTHRU: _ClassVar[MacvlanLink.Mode]
+    BRIDGE: MacvlanLink.Mode
+    PRIVATE: MacvlanLink.Mode
+    VEPA: MacvlanLink.Mode
+    PASSTHRU: MacvlanLink.Mode
+    PARENT_IF_NAME_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    parent_if_name: str
+    mode: MacvlanLink.Mode
+    def __init__(self, parent_if_name: _Optional[str] = ..., mode: _Optional[_Union[MacvlanLink.Mode, str]] = ...) -> None: ...
+
+class IpvlanLink(_message.Message):
+    __slots__ = ("parent_if_name", "mode")
+    class Mode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        L2: _ClassVar[IpvlanLink.Mode]
+        L3: _ClassVar[IpvlanLink.Mode]
+        L3S: _ClassVar[IpvlanLink.Mode]
+    L2: IpvlanLink.Mode
+    L3: IpvlanLink.Mode
+    L3S: IpvlanLink.Mode
+    PARENT_IF_NAME_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    parent_if_name: str
+    mode: IpvlanLink.Mode
+    def __init__(self, parent_if_name: _Optional[str] = ..., mode: _Optional[_Union[IpvlanLink.Mode, str]] = ...) -> None: ...
+
+class BondLink(_message.Message):
+    __slots__ = ("members", "mode", "miimon_ms")
+    class Mode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        BALANCE_RR: _ClassVar[BondLink.Mode]
+        ACTIVE_BACKUP: _ClassVar[BondLink.Mode]
+        BALANCE_XOR: _ClassVar[BondLink.Mode]
+        BROADCAST: _ClassVar[BondLink.Mode]
+        LACP: _ClassVar[BondLink.Mode]
+        BALANCE_TLB: _ClassVar[BondLink.Mode]
+        BALANCE_ALB: _ClassVar[BondLink.Mode]
+    BALANCE_RR: BondLink.Mode
+    ACTIVE_BACKUP: BondLink.Mode
+    BALANCE_XOR: BondLink.Mode
+    BROADCAST: BondLink.Mode
+    LACP: BondLink.Mode
+    BALANCE_TLB: BondLink.Mode
+    BALANCE_ALB: BondLink.Mode
+    class Member(_message.Message):
+        __slots__ = ("name",)
+        NAME_FIELD_NUMBER: _ClassVar[int]
+        name: str
+        def __init__(self, name: _Optional[str] = ...) -> None: ...
+    MEMBERS_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    MIIMON_MS_FIELD_NUMBER: _ClassVar[int]
+    members: _containers.RepeatedCompositeFieldContainer[BondLink.Member]
+    mode: BondLink.Mode
+    miimon_ms: int
+    def __init__(self, members: _Optional[_Iterable[_Union[BondLink.Member, _Mapping]]] = ..., mode: _Optional[_Union[BondLink.Mode, str]] = ..., miimon_ms: _Optional[int] = ...) -> None: ...
+
+class TunTapLink(_message.Message):
+    __slots__ = ("mode", "user", "group")
+    class Mode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        TAP: _ClassVar[TunTapLink.Mode]
+        TUN: _ClassVar[TunTapLink.Mode]
+    TAP: TunTapLink.Mode
+    TUN: TunTapLink.Mode
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    mode: TunTapLink.Mode
+    user: int
+    group: int
+    def __init__(self, mode: _Optional[_Union[TunTapLink.Mode, str]] = ..., user: _Optional[int] = ..., group: _Optional[int] = ...) -> None: ...

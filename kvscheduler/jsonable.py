@@ -9,19 +9,21 @@ import importlib
 import math
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-__all__ = ["Json", "jsonable"]
+__all__ = ["HIDDEN", "Json", "jsonable"]
 
 Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
 
 MAX_DEPTH = 50
+HIDDEN = "(secret)"
 
 
 def jsonable(value: object, depth: int = MAX_DEPTH) -> Json:
     """Return the value as JSON data; what JSON does not know becomes its ``repr``.
 
-    Messages are shown in their own JSON form, dataclasses and named tuples by their fields.
+    Messages are shown in their own JSON form, less what protobuf's option ``debug_redact``
+    marks as secret; dataclasses and named tuples by their fields.
     Nothing raises: a value that cannot even be shown is named by its type.
     """
     if value is None or isinstance(value, bool | int | float | str):
@@ -87,11 +89,18 @@ def _ordered(data: object, message: object) -> Json:
     if not isinstance(data, dict):
         return data if isinstance(data, bool | int | float | str) else None
     if not str(getattr(message, "full_name", "google.protobuf.")).startswith("google.protobuf."):
-        fields = {field.json_name: field.message_type for field in getattr(message, "fields", ())}
+        fields = {field.json_name: field for field in getattr(message, "fields", ())}
         if fields.keys() >= data.keys() and not _is_map(message):
-            return {name: _ordered(item, fields[name]) for name, item in data.items()}
+            return {name: _field(item, fields[name]) for name, item in data.items()}
     kept = _map_values(message)
     return {str(key): _ordered(data[key], kept) for key in sorted(data)}
+
+
+def _field(data: object, field: Any) -> Json:
+    """Return the data of one field; of a secret no more than that there is one."""
+    if field.GetOptions().debug_redact:
+        return HIDDEN
+    return _ordered(data, field.message_type)
 
 
 def _is_map(message: object) -> bool:

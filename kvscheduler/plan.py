@@ -116,9 +116,15 @@ class Plan:
 
     def to_dot(self) -> str:
         """Return the plan's graph in graphviz's language."""
-        from . import render  # noqa: PLC0415 - only people ask for it
+        from . import drawing  # noqa: PLC0415 - only people ask for it
 
-        return render.dot(self)
+        return drawing.dot(drawing.of_plan(self))
+
+    def to_mermaid(self) -> str:
+        """Return the plan's graph in Mermaid's language."""
+        from . import drawing  # noqa: PLC0415 - only people ask for it
+
+        return drawing.mermaid(drawing.of_plan(self))
 
     def __repr__(self) -> str:
         return (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Show a plan to programs (a dict), to people (text) and to graphviz (DOT)."""
+"""Show a plan to programs (a dict) and to people (text)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol, TypedDict
 
-from .jsonable import Json, jsonable
+from .jsonable import HIDDEN, Json, jsonable
 
-__all__ = ["FORMAT_VERSION", "NO_CHANGES", "dot", "text", "to_dict"]
+__all__ = ["FORMAT_VERSION", "KIND_SYMBOL", "NO_CHANGES", "text", "to_dict"]
 
 FORMAT_VERSION = "1.0"
 NO_CHANGES = "No changes. The southbound already matches."
@@ -20,9 +20,8 @@ MAX_ELEMENTS = 8
 
 Kind = Literal["create", "update", "recreate", "delete"]
 
-_SYMBOL: dict[str, str] = {"create": "+", "update": "~", "recreate": "-/+", "delete": "-"}
+KIND_SYMBOL: dict[str, str] = {"create": "+", "update": "~", "recreate": "-/+", "delete": "-"}
 _COLOUR = {"+": "32", "~": "33", "-/+": "35", "-": "31", "?": "36", "!": "31"}
-_DOT_COLOUR = {"create": "#1a7f37", "update": "#9a6700", "delete": "#cf222e"}
 
 
 class OperationLike(Protocol):
@@ -167,31 +166,9 @@ def _summary(counts: Mapping[str, int]) -> str:
     waiting = f"{counts['pending']} pending, {counts['invalid']} invalid."
     if not any(counts.values()):
         return NO_CHANGES
-    if not any(counts[kind] for kind in _SYMBOL):
+    if not any(counts[kind] for kind in KIND_SYMBOL):
         return f"No changes now; {waiting}"
-    return f"Plan: {', '.join(f'{counts[kind]} to {kind}' for kind in _SYMBOL)}; {waiting}"
-
-
-def dot(plan: PlanLike) -> str:
-    """Return the plan's graph in graphviz' language; an arrow leads from what is done first."""
-    lines = [
-        "digraph plan {",
-        "  rankdir=LR;",
-        '  node [shape=box, style=rounded, fontname="monospace", fontsize=10];',
-    ]
-    for position, operation in enumerate(plan.operations):
-        symbol = _SYMBOL.get(operation.kind, "?")
-        half = " (recreate)" if operation.recreate else ""
-        label = f"{symbol} {printable(operation.key)}{half}"
-        hint = printable(operation.reason)
-        lines.append(
-            f"  n{position} [label={_quoted(label)}, tooltip={_quoted(hint)}, "
-            f'color="{_DOT_COLOUR.get(operation.kind, "black")}"];'
-        )
-    for position, after in enumerate(plan.edges):
-        lines += [f"  n{first} -> n{position};" for first in sorted(after)]
-    lines.append("}")
-    return "\n".join(lines)
+    return f"Plan: {', '.join(f'{counts[kind]} to {kind}' for kind in KIND_SYMBOL)}; {waiting}"
 
 
 def printable(text: str) -> str:
@@ -248,7 +225,7 @@ def _field_change(
 
 def _counts(operations: list[_OperationDict], pending: int, invalid: int) -> dict[str, int]:
     """Count what people will see, so that a recreated key counts once."""
-    counts = dict.fromkeys((*_SYMBOL, "pending", "invalid"), 0)
+    counts = dict.fromkeys((*KIND_SYMBOL, "pending", "invalid"), 0)
     for entry in _entries(operations):
         counts[entry.kind] += 1
     counts["pending"] = pending
@@ -299,11 +276,13 @@ def _entry_lines(entry: _Entry, indent: int, paint: _Paint) -> Iterator[str]:
     # Beneath its base it needs no words that it comes of it.
     of_base = {f"derived from {entry.base}", f"{entry.base} is there now"}
     reason = "" if entry.reason in of_base else entry.reason
-    yield _line(_SYMBOL[entry.kind], entry.key, reason, indent, paint)
+    yield _line(KIND_SYMBOL[entry.kind], entry.key, reason, indent, paint)
     margin = " " * (indent + 6)
     if entry.kind in {"update", "recreate"}:
-        for change in changes(entry.old, entry.new):
-            yield margin + printable(change)
+        told = [printable(change) for change in changes(entry.old, entry.new)]
+        if not told and HIDDEN in _compact(entry.new):
+            told = ["nothing that may be shown: a secret, perhaps"]
+        yield from (margin + change for change in told)
     elif entry.kind == "create" and entry.base is None and isinstance(entry.new, dict):
         for line in _wrapped([f"{name}: {_short(item)}" for name, item in entry.new.items()]):
             yield margin + paint.faint(printable(line))
@@ -355,11 +334,6 @@ def _compact(value: Json) -> str:
 def _cut(shown: str, limit_chars: int) -> str:
     """Cut a text that is too long, and say so."""
     return shown if len(shown) <= limit_chars else f"{shown[: limit_chars - 3]}..."
-
-
-def _quoted(label: str) -> str:
-    """Return a string in graphviz' quotes."""
-    return '"' + label.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 class _Paint:

@@ -31,7 +31,7 @@ MEMBERS = {
     " statuses values metadata graph history watch",
     "Transaction": "set delete plan commit",
     "TransactionResult": "number ok errors operations plan check",
-    "Plan": "operations pending invalid graph is_empty to_dict render to_dot",
+    "Plan": "operations pending invalid graph is_empty to_dict render to_dot to_mermaid",
     "Operation": "kind key base descriptor old new reason recreate",
     "Executed": "operation error duration_s revert",
     "Descriptor": "name key_prefix retrieve_after max_parallel blocking deadline_s selects label"

@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvscheduler import jsonable as jsonable_module
+from kvscheduler.drawing import Arrow, Box, Drawing, dot, mermaid
 from kvscheduler.jsonable import jsonable
 from kvscheduler.plan import Operation, Plan
 
@@ -200,6 +201,26 @@ def test_the_graph_survives_quotes_and_backslashes_in_a_key() -> None:
     assert 'label="+ a\\"b\\\\c\\\\nd"' in shown
 
 
+def test_the_graph_is_drawn_for_mermaid_too() -> None:
+    plan = Plan((operation("create", 'a"b'), operation("delete", "c")), ((), (0,)))
+
+    assert plan.to_mermaid().splitlines() == [
+        "flowchart LR",
+        '  n0["+ a#34;b"]',
+        "  style n0 stroke:#1a7f37",
+        '  n1["- c"]',
+        "  style n1 stroke:#cf222e",
+        "  n0 --> n1",
+    ]
+
+
+def test_a_drawing_has_words_at_its_arrows_and_dashes() -> None:
+    shown = Drawing("d", [Box("a"), Box("b")], [Arrow(0, 1, 'of "many"', is_dashed=True)])
+
+    assert '  n0 -> n1 [label="of \\"many\\"", style=dashed];' in dot(shown)
+    assert '  n0 -.->|"of #34;many#34;"| n1' in mermaid(shown)
+
+
 def test_messages_differ_by_field_and_an_absent_field_is_unset() -> None:
     old, new = struct_pb2.Struct(), struct_pb2.Struct()
     old.update({"mtu": 1500, "name": "a", "nested": {"x": 1, "y": "same"}})
@@ -347,6 +368,37 @@ def with_maps() -> Message:
     pool.AddSerializedFile(struct_pb2.DESCRIPTOR.serialized_pb)
     pool.Add(file)
     return GetMessageClass(pool.FindMessageTypeByName("sample.Sample"))()
+
+
+def with_secret(**fields: object) -> Message:
+    """Return a message one of whose fields is marked as secret."""
+    file = FileDescriptorProto(name="secret.proto", package="secret", syntax="proto3")
+    login = file.message_type.add(name="Login")
+    login.field.add(name="user", number=1, type=FieldDescriptorProto.TYPE_STRING, label=1)
+    word = login.field.add(name="door_code", number=2, type=9, label=1)
+    word.options.debug_redact = True
+    login.field.add(name="next", number=3, type=11, label=3, type_name=".secret.Login")
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    message = GetMessageClass(pool.FindMessageTypeByName("secret.Login"))()
+    return json_format.ParseDict(dict(fields), message)
+
+
+def test_a_secret_is_never_shown() -> None:
+    login = with_secret(user="me", door_code="geheim", next=[{"door_code": "geheim"}])
+
+    assert jsonable(login) == {
+        "user": "me",
+        "doorCode": "(secret)",
+        "next": [{"doorCode": "(secret)"}],
+    }
+
+
+def test_a_change_of_a_secret_is_told_without_it() -> None:
+    old, new = with_secret(door_code="geheim"), with_secret(door_code="geheimer")
+
+    assert updated(old, new) == ["nothing that may be shown: a secret, perhaps"]
+    assert updated(old, with_secret(door_code="x", user="me")) == ['user: (unset) -> "me"']
 
 
 def test_a_message_keeps_the_order_of_its_fields_and_sorts_its_maps() -> None:

@@ -118,7 +118,7 @@ def test_a_place_is_another_way_to_write_a_reference(reference: NetNamespace) ->
     ],
 )
 def test_a_reference_that_means_nothing_is_refused(kind: str, text: str) -> None:
-    reference = NetNamespace(type=NetNamespace.ReferenceType.Value(kind), reference=text)
+    reference = NetNamespace(type=kind, reference=text)
 
     with pytest.raises(InvalidValue) as refused:
         places.check(reference, "namespace")

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eligato/netalloc/netalloc.proto\x12\x0fligato.netalloc\"Y\n\x0cIPAllocation\x12\x14\n\x0cnetwork_name\x18\x01 \x01(\t\x12\x16\n\x0einterface_name\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x04 \x01(\t\x12\n\n\x02gw\x18\x05 \x01(\t\"A\n\nConfigData\x12\x33\n\x0cip_addresses\x18\n \x03(\x0b\x32\x1d.ligato.netalloc.IPAllocationb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eligato/netalloc/netalloc.proto\x12\x0fligato.netalloc\"l\n\x0cIPAllocation\x12\x14\n\x0cnetwork_name\x18\x01 \x01(\t\x12\x16\n\x0einterface_name\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x04 \x01(\t\x12\n\n\x02gw\x18\x05 \x01(\t\x12\x11\n\tprotected\x18x \x01(\x08\"A\n\nConfigData\x12\x33\n\x0cip_addresses\x18\n \x03(\x0b\x32\x1d.ligato.netalloc.IPAllocationb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,7 +33,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ligato.netalloc.netalloc_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_IPALLOCATION']._serialized_start=51
-  _globals['_IPALLOCATION']._serialized_end=140
-  _globals['_CONFIGDATA']._serialized_start=142
-  _globals['_CONFIGDATA']._serialized_end=207
+  _globals['_IPALLOCATION']._serialized_end=159
+  _globals['_CONFIGDATA']._serialized_start=161
+  _globals['_CONFIGDATA']._serialized_end=226
 # @@protoc_insertion_point(module_scope)

@@ -8,16 +8,18 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class IPAllocation(_message.Message):
-    __slots__ = ("network_name", "interface_name", "address", "gw")
+    __slots__ = ("network_name", "interface_name", "address", "gw", "protected")
     NETWORK_NAME_FIELD_NUMBER: _ClassVar[int]
     INTERFACE_NAME_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     GW_FIELD_NUMBER: _ClassVar[int]
+    PROTECTED_FIELD_NUMBER: _ClassVar[int]
     network_name: str
     interface_name: str
     address: str
     gw: str
-    def __init__(self, network_name: _Optional[str] = ..., interface_name: _Optional[str] = ..., address: _Optional[str] = ..., gw: _Optional[str] = ...) -> None: ...
+    protected: bool
+    def __init__(self, network_name: _Optional[str] = ..., interface_name: _Optional[str] = ..., address: _Optional[str] = ..., gw: _Optional[str] = ..., protected: bool = ...) -> None: ...
 
 class ConfigData(_message.Message):
     __slots__ = ("ip_addresses",)

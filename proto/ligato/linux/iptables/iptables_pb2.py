@@ -26,7 +26,7 @@ _sym_db = _symbol_database.Default()
 from ligato.linux.namespace import namespace_pb2 as ligato_dot_linux_dot_namespace_dot_namespace__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$ligato/linux/iptables/iptables.proto\x12\x15ligato.linux.iptables\x1a&ligato/linux/namespace/namespace.proto\"\xfe\x04\n\tRuleChain\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x37\n\tnamespace\x18\x02 \x01(\x0b\x32$.ligato.linux.namespace.NetNamespace\x12\x12\n\ninterfaces\x18\x03 \x03(\t\x12;\n\x08protocol\x18\x04 \x01(\x0e\x32).ligato.linux.iptables.RuleChain.Protocol\x12\x35\n\x05table\x18\x05 \x01(\x0e\x32&.ligato.linux.iptables.RuleChain.Table\x12>\n\nchain_type\x18\x06 \x01(\x0e\x32*.ligato.linux.iptables.RuleChain.ChainType\x12\x12\n\nchain_name\x18\x07 \x01(\t\x12?\n\x0e\x64\x65\x66\x61ult_policy\x18\x08 \x01(\x0e\x32\'.ligato.linux.iptables.RuleChain.Policy\x12\r\n\x05rules\x18\n \x03(\t\"\x1e\n\x08Protocol\x12\x08\n\x04IPV4\x10\x00\x12\x08\n\x04IPV6\x10\x01\"?\n\x05Table\x12\n\n\x06\x46ILTER\x10\x00\x12\x07\n\x03NAT\x10\x01\x12\n\n\x06MANGLE\x10\x02\x12\x07\n\x03RAW\x10\x03\x12\x0c\n\x08SECURITY\x10\x04\"\\\n\tChainType\x12\n\n\x06\x43USTOM\x10\x00\x12\t\n\x05INPUT\x10\x01\x12\n\n\x06OUTPUT\x10\x02\x12\x0b\n\x07\x46ORWARD\x10\x03\x12\x0e\n\nPREROUTING\x10\x04\x12\x0f\n\x0bPOSTROUTING\x10\x05\"?\n\x06Policy\x12\x08\n\x04NONE\x10\x00\x12\n\n\x06\x41\x43\x43\x45PT\x10\x01\x12\x08\n\x04\x44ROP\x10\x02\x12\t\n\x05QUEUE\x10\x03\x12\n\n\x06RETURN\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$ligato/linux/iptables/iptables.proto\x12\x15ligato.linux.iptables\x1a&ligato/linux/namespace/namespace.proto\"\x91\x05\n\tRuleChain\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x37\n\tnamespace\x18\x02 \x01(\x0b\x32$.ligato.linux.namespace.NetNamespace\x12\x12\n\ninterfaces\x18\x03 \x03(\t\x12;\n\x08protocol\x18\x04 \x01(\x0e\x32).ligato.linux.iptables.RuleChain.Protocol\x12\x35\n\x05table\x18\x05 \x01(\x0e\x32&.ligato.linux.iptables.RuleChain.Table\x12>\n\nchain_type\x18\x06 \x01(\x0e\x32*.ligato.linux.iptables.RuleChain.ChainType\x12\x12\n\nchain_name\x18\x07 \x01(\t\x12?\n\x0e\x64\x65\x66\x61ult_policy\x18\x08 \x01(\x0e\x32\'.ligato.linux.iptables.RuleChain.Policy\x12\r\n\x05rules\x18\n \x03(\t\x12\x11\n\tprotected\x18x \x01(\x08\"\x1e\n\x08Protocol\x12\x08\n\x04IPV4\x10\x00\x12\x08\n\x04IPV6\x10\x01\"?\n\x05Table\x12\n\n\x06\x46ILTER\x10\x00\x12\x07\n\x03NAT\x10\x01\x12\n\n\x06MANGLE\x10\x02\x12\x07\n\x03RAW\x10\x03\x12\x0c\n\x08SECURITY\x10\x04\"\\\n\tChainType\x12\n\n\x06\x43USTOM\x10\x00\x12\t\n\x05INPUT\x10\x01\x12\n\n\x06OUTPUT\x10\x02\x12\x0b\n\x07\x46ORWARD\x10\x03\x12\x0e\n\nPREROUTING\x10\x04\x12\x0f\n\x0bPOSTROUTING\x10\x05\"?\n\x06Policy\x12\x08\n\x04NONE\x10\x00\x12\n\n\x06\x41\x43\x43\x45PT\x10\x01\x12\x08\n\x04\x44ROP\x10\x02\x12\t\n\x05QUEUE\x10\x03\x12\n\n\x06RETURN\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,13 +34,13 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ligato.linux.iptables.iptab
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RULECHAIN']._serialized_start=104
-  _globals['_RULECHAIN']._serialized_end=742
-  _globals['_RULECHAIN_PROTOCOL']._serialized_start=488
-  _globals['_RULECHAIN_PROTOCOL']._serialized_end=518
-  _globals['_RULECHAIN_TABLE']._serialized_start=520
-  _globals['_RULECHAIN_TABLE']._serialized_end=583
-  _globals['_RULECHAIN_CHAINTYPE']._serialized_start=585
-  _globals['_RULECHAIN_CHAINTYPE']._serialized_end=677
-  _globals['_RULECHAIN_POLICY']._serialized_start=679
-  _globals['_RULECHAIN_POLICY']._serialized_end=742
+  _globals['_RULECHAIN']._serialized_end=761
+  _globals['_RULECHAIN_PROTOCOL']._serialized_start=507
+  _globals['_RULECHAIN_PROTOCOL']._serialized_end=537
+  _globals['_RULECHAIN_TABLE']._serialized_start=539
+  _globals['_RULECHAIN_TABLE']._serialized_end=602
+  _globals['_RULECHAIN_CHAINTYPE']._serialized_start=604
+  _globals['_RULECHAIN_CHAINTYPE']._serialized_end=696
+  _globals['_RULECHAIN_POLICY']._serialized_start=698
+  _globals['_RULECHAIN_POLICY']._serialized_end=761
 # @@protoc_insertion_point(module_scope)

@@ -10,7 +10,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class RuleChain(_message.Message):
-    __slots__ = ("name", "namespace", "interfaces", "protocol", "table", "chain_type", "chain_name", "default_policy", "rules")
+    __slots__ = ("name", "namespace", "interfaces", "protocol", "table", "chain_type", "chain_name", "default_policy", "rules", "protected")
     class Protocol(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         IPV4: _ClassVar[RuleChain.Protocol]
@@ -64,6 +64,7 @@ class RuleChain(_message.Message):
     CHAIN_NAME_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_POLICY_FIELD_NUMBER: _ClassVar[int]
     RULES_FIELD_NUMBER: _ClassVar[int]
+    PROTECTED_FIELD_NUMBER: _ClassVar[int]
     name: str
     namespace: _namespace_pb2.NetNamespace
     interfaces: _containers.RepeatedScalarFieldContainer[str]
@@ -73,4 +74,5 @@ class RuleChain(_message.Message):
     chain_name: str
     default_policy: RuleChain.Policy
     rules: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., namespace: _Optional[_Union[_namespace_pb2.NetNamespace, _Mapping]] = ..., interfaces: _Optional[_Iterable[str]] = ..., protocol: _Optional[_Union[RuleChain.Protocol, str]] = ..., table: _Optional[_Union[RuleChain.Table, str]] = ..., chain_type: _Optional[_Union[RuleChain.ChainType, str]] = ..., chain_name: _Optional[str] = ..., default_policy: _Optional[_Union[RuleChain.Policy, str]] = ..., rules: _Optional[_Iterable[str]] = ...) -> None: ...
+    protected: bool
+    def __init__(self, name: _Optional[str] = ..., namespace: _Optional[_Union[_namespace_pb2.NetNamespace, _Mapping]] = ..., interfaces: _Optional[_Iterable[str]] = ..., protocol: _Optional[_Union[RuleChain.Protocol, str]] = ..., table: _Optional[_Union[RuleChain.Table, str]] = ..., chain_type: _Optional[_Union[RuleChain.ChainType, str]] = ..., chain_name: _Optional[str] = ..., default_policy: _Optional[_Union[RuleChain.Policy, str]] = ..., rules: _Optional[_Iterable[str]] = ..., protected: bool = ...) -> None: ...

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19ligato/linux/l3/arp.proto\x12\x0fligato.linux.l3\"E\n\x08\x41RPEntry\x12\x11\n\tinterface\x18\x01 \x01(\t\x12\x12\n\nip_address\x18\x02 \x01(\t\x12\x12\n\nhw_address\x18\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19ligato/linux/l3/arp.proto\x12\x0fligato.linux.l3\"X\n\x08\x41RPEntry\x12\x11\n\tinterface\x18\x01 \x01(\t\x12\x12\n\nip_address\x18\x02 \x01(\t\x12\x12\n\nhw_address\x18\x03 \x01(\t\x12\x11\n\tprotected\x18x \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,5 +33,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ligato.linux.l3.arp_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ARPENTRY']._serialized_start=46
-  _globals['_ARPENTRY']._serialized_end=115
+  _globals['_ARPENTRY']._serialized_end=134
 # @@protoc_insertion_point(module_scope)

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bligato/linux/l3/route.proto\x12\x0fligato.linux.l3\"\xc8\x01\n\x05Route\x12\x1a\n\x12outgoing_interface\x18\x01 \x01(\t\x12+\n\x05scope\x18\x02 \x01(\x0e\x32\x1c.ligato.linux.l3.Route.Scope\x12\x13\n\x0b\x64st_network\x18\x03 \x01(\t\x12\x0f\n\x07gw_addr\x18\x04 \x01(\t\x12\x0e\n\x06metric\x18\x05 \x01(\r\"@\n\x05Scope\x12\r\n\tUNDEFINED\x10\x00\x12\n\n\x06GLOBAL\x10\x01\x12\x08\n\x04SITE\x10\x02\x12\x08\n\x04LINK\x10\x03\x12\x08\n\x04HOST\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bligato/linux/l3/route.proto\x12\x0fligato.linux.l3\"\xdb\x01\n\x05Route\x12\x1a\n\x12outgoing_interface\x18\x01 \x01(\t\x12+\n\x05scope\x18\x02 \x01(\x0e\x32\x1c.ligato.linux.l3.Route.Scope\x12\x13\n\x0b\x64st_network\x18\x03 \x01(\t\x12\x0f\n\x07gw_addr\x18\x04 \x01(\t\x12\x0e\n\x06metric\x18\x05 \x01(\r\x12\x11\n\tprotected\x18x \x01(\x08\"@\n\x05Scope\x12\r\n\tUNDEFINED\x10\x00\x12\n\n\x06GLOBAL\x10\x01\x12\x08\n\x04SITE\x10\x02\x12\x08\n\x04LINK\x10\x03\x12\x08\n\x04HOST\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,7 +33,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ligato.linux.l3.route_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ROUTE']._serialized_start=49
-  _globals['_ROUTE']._serialized_end=249
-  _globals['_ROUTE_SCOPE']._serialized_start=185
-  _globals['_ROUTE_SCOPE']._serialized_end=249
+  _globals['_ROUTE']._serialized_end=268
+  _globals['_ROUTE_SCOPE']._serialized_start=204
+  _globals['_ROUTE_SCOPE']._serialized_end=268
 # @@protoc_insertion_point(module_scope)

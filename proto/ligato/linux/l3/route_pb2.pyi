@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Route(_message.Message):
-    __slots__ = ("outgoing_interface", "scope", "dst_network", "gw_addr", "metric")
+    __slots__ = ("outgoing_interface", "scope", "dst_network", "gw_addr", "metric", "protected")
     class Scope(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         UNDEFINED: _ClassVar[Route.Scope]
@@ -25,9 +25,11 @@ class Route(_message.Message):
     DST_NETWORK_FIELD_NUMBER: _ClassVar[int]
     GW_ADDR_FIELD_NUMBER: _ClassVar[int]
     METRIC_FIELD_NUMBER: _ClassVar[int]
+    PROTECTED_FIELD_NUMBER: _ClassVar[int]
     outgoing_interface: str
     scope: Route.Scope
     dst_network: str
     gw_addr: str
     metric: int
-    def __init__(self, outgoing_interface: _Optional[str] = ..., scope: _Optional[_Union[Route.Scope, str]] = ..., dst_network: _Optional[str] = ..., gw_addr: _Optional[str] = ..., metric: _Optional[int] = ...) -> None: ...
+    protected: bool
+    def __init__(self, outgoing_interface: _Optional[str] = ..., scope: _Optional[_Union[Route.Scope, str]] = ..., dst_network: _Optional[str] = ..., gw_addr: _Optional[str] = ..., metric: _Optional[int] = ..., protected: bool = ...) -> None: ...

@@ -110,6 +110,17 @@ class Engine:
             self.keeper.catch_up(self.ledger.found_out)
         self.ledger.found_out.clear()
 
+    def write_down(self) -> None:
+        """Have written down at once what was read, where nothing else is to be done.
+
+        Killed before that, the next engine would take for ours what others make in the place of
+        something that is known to be gone.
+        """
+        if self.ledger.found_out:
+            self.keep_up()
+            if self.keeper is not None:
+                self.keeper.flush()
+
     def close_books(self, result: TransactionResult) -> TransactionResult:
         """Publish what has changed and enter the result into the history."""
         if self.ledger.found_out:

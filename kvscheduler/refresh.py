@@ -217,6 +217,8 @@ class Refresher:
         observer, nodes = self._observer, self._graph.nodes
         for key, item in found.values.items():
             node = nodes.get(key)
+            if node is not None and item.origin is Origin.SOUTHBOUND and _is_ours(node):
+                self._lose(node)  # another's stands in its place
             if node is None or not node.late:
                 observer.observe(key, found.binding, item.value, item.metadata, item.origin)
         for key in known:
@@ -247,6 +249,10 @@ def _binding_of(node: Node | None) -> Binding | None:
         if spec is not None:
             return spec.binding
     return None
+
+
+def _is_ours(node: Node) -> bool:
+    return node.have is not None and node.origin is Origin.NORTHBOUND and not node.late
 
 
 def _expected(node: Node) -> Retrieved:

@@ -65,6 +65,7 @@ class Reports:
         elif engine.ledger.touched:
             changed = engine.ledger.publish(engine.clock.now())
             engine.watchers.publish(changed)
+            engine.write_down()
         for prefix in mail.resyncs:
             change = Change(unblock=None, purge=True, lenient=True)
             text = f"resync asked for by the southbound {prefix}".rstrip()

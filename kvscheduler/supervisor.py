@@ -232,7 +232,8 @@ class Supervisor:
                 turns.release()
         future: asyncio.Future[TransactionResult] = asyncio.get_running_loop().create_future()
         self._spawn(_settle(future, rest, turns.release), "kvscheduler transaction")
-        return await asyncio.shield(future)
+        # Whoever waits may be cancelled; what is being done goes on.
+        return await future
 
     async def refresh(self, prefix: str, wanted: Mapping[str, Any] | None = None) -> None:
         """Read the southbound below a prefix in a turn of its own."""
@@ -244,6 +245,7 @@ class Supervisor:
             changed = engine.ledger.publish(engine.clock.now())
             if engine.watchers:
                 engine.watchers.publish(changed)
+            engine.write_down()
         finally:
             engine.turns.release()
 

@@ -40,7 +40,8 @@ class Closure:
         self._new_dependents: dict[str, list[str]] | None = None
         self._new_watching = PrefixIndex()
         self._fallen: list[str] = []
-        # What failed, to go perhaps, and is tried again: from now on it carries others.
+        # What failed, to go perhaps, or was held up by such, and is tried again: from now on it
+        # carries others, and derives what is wanted of it now.
         self._revived: list[str] = []
 
     def run(self) -> None:
@@ -69,7 +70,8 @@ class Closure:
                     missing.append(key)
                 elif not self.outlook.is_stuck(node):
                     self.staying[key] = want
-                    if (node.want is None or node.blocked) and not self.outlook.is_exempt(node):
+                    failed = node.want is None or node.blocked or key in self.graph.held
+                    if failed and not self.outlook.is_exempt(node):
                         self._revived.append(key)
             elif self.outlook.is_exempt(node):
                 if node.want is not None or key in self.wants.specs:

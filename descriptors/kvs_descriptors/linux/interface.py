@@ -81,6 +81,7 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
         normal = Interface()
         normal.CopyFrom(value)
         kind = self._kinds.get(value.type)
+        normal.protected = False  # says nothing about the kernel
         normal.host_if_name = link.host_name(value)
         normal.phys_address = "" if value.link_only else value.phys_address.lower()
         normal.mtu = value.mtu or (kind.default_mtu if kind else None) or 0

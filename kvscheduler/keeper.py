@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
+from .errors import JournalError
 from .graph import Graph, Node, Spec
 from .journal import Journal, Made, Wanted
 from .ledger import Memory
@@ -40,8 +41,28 @@ class Keeper:
         wishes.take_draft(draft)
         wishes.take_back(restoring)
         intents = {operation.key: _intended(operation) for operation in draft.operations}
-        if wishes.wanted or intents or wishes.rejected:
+        if not (wishes.wanted or intents or wishes.rejected):
+            return
+        wanted = (key for key, wish in wishes.wanted.items() if wish is not None)
+        taken_over = self._note_taken_over(dict.fromkeys((*wanted, *intents)))
+        try:
             self.journal.begin(wishes.wanted, intents, wishes.rejected)
+        except JournalError:
+            for node in taken_over:
+                self.record(node)
+            raise
+
+    def _note_taken_over(self, keys: Iterable[str]) -> list[Node]:
+        """Note what others made and is wanted now: after a kill it must not be taken for ours."""
+        taken_over = []
+        for key in keys:
+            node = self._graph.nodes.get(key)
+            have = None if node is None else node.have
+            if node is not None and have is not None and node.is_property and not have.is_fact:
+                made = Made(value=have.value, metadata=node.metadata, adopted=True)
+                self.journal.record(key, made)
+                taken_over.append(node)
+        return taken_over
 
     def note(self, draft: Draft) -> None:
         """Write down, soon, what stands as wanted without an operation, or is handed back."""

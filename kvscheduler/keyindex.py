@@ -29,7 +29,7 @@ class _Folder:
             self.fresh.append(key)
 
     def starting_with(self, prefix: str) -> list[str]:
-        if len(self.fresh) > _MANY or len(self.names) > 2 * len(self.keys) + _MANY:
+        if len(self.fresh) > _MANY or len(self.names) > 2 * len(self.keys):
             self.names = sorted(self.keys)
         else:
             for key in self.fresh:

@@ -246,6 +246,8 @@ class Ledger:
             node.rejected, node.retry = memory.rejected, memory.retry
             if node.late or key in but:
                 continue
+            if node.adopted and not memory.adopted:
+                self.find_out(key)  # handed back, which no operation tells the journal
             node.adopted = memory.adopted
             node.blocked, node.attempt, node.error = memory.blocked, memory.attempt, memory.error
             node.operation, node.retry_at = memory.operation, memory.retry_at

@@ -55,9 +55,8 @@ class Observer:
         self._observe_derived(node, have)
 
     def _first_seen(self, node: Node, origin: Origin) -> None:
-        ours = origin is Origin.NORTHBOUND or (
-            origin is Origin.UNKNOWN and (node.doubt is not None or node.lost)
-        )
+        perhaps_ours = (node.doubt is not None or node.lost) and not node.adopted
+        ours = origin is Origin.NORTHBOUND or (origin is Origin.UNKNOWN and perhaps_ours)
         node.origin = Origin.NORTHBOUND if ours else Origin.SOUTHBOUND
         node.adopted = not ours and node.want is not None
 

@@ -123,7 +123,7 @@ class Processing:
         engine.ledger.take_on(draft, retrying=work.kind == "retry")
         for key, why in draft.refused.items():
             error = OperationError(key, "update", SchedulerError(why))
-            engine.ledger.failed(key, "update", error)
+            engine.ledger.failed(key, "", error)
         if not undoing:
             engine.retries.assign(work.change.values, work.retry)
             if work.retry is not None:
@@ -175,6 +175,8 @@ class Processing:
         engine.ledger.found_out.update(dict.fromkeys(run.skipped()))
         engine.graph.unsettled.update(dict.fromkeys(left))
         if run.stopped:
+            # A derived value that went for nothing is not among what is set back: look at it too.
+            engine.graph.unsettled.update((one.operation.key, None) for one in run.executed)
             self._undo(run)
             return
         for key, error in run.failed.items():

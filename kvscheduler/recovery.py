@@ -11,8 +11,9 @@ from .errors import InvalidValue
 from .graph import Graph, Node, Spec
 from .journal import Records
 from .model import Origin
-from .planner import Change
+from .planner import Change, Draft
 from .planner.meaning import specify
+from .planner.wants import resolve
 from .registry import Registry
 
 __all__ = ["load"]
@@ -28,8 +29,9 @@ def load(records: Records, engine: Engine) -> None:
     graph = engine.graph
     for wishes in (records.wanted, records.rejected):
         own = {key: wish for key, wish in wishes.items() if wish.base is None}
-        values = {key: wish.value for key, wish in own.items()}
-        engine.ledger.take_on(engine.draft(Change(values=values, lenient=True)))
+        if own:
+            values = {key: wish.value for key, wish in own.items()}
+            engine.ledger.take_on(_wishes(engine, values))
         for key, wish in own.items():
             graph.nodes[key].retry = wish.retry
     _stand_in(records, graph, engine.registry)
@@ -40,7 +42,16 @@ def load(records: Records, engine: Engine) -> None:
         ):
             graph.unsettled[key] = None
     engine.ledger.touched.update(dict.fromkeys(graph.nodes))
+    # Killed before it was written down that they were handed back.
+    lent = (key for key, made in records.made.items() if made.adopted)
+    engine.ledger.found_out.update((k, None) for k in lent if not graph.nodes[k].adopted)
     engine.ledger.publish(engine.clock.now())
+
+
+def _wishes(engine: Engine, values: dict[str, Any]) -> Draft:
+    """Return what values mean; nothing stands yet, so that what to do about it comes later."""
+    wants = resolve(engine.graph, engine.registry, Change(values=values, lenient=True))
+    return Draft(wants.specs, (), (), (), rejected=wants.rejected, unblocked=wants.unblocked)
 
 
 def _stand_in(records: Records, graph: Graph, registry: Registry) -> None:
@@ -69,17 +80,19 @@ def _restore(records: Records, graph: Graph, registry: Registry) -> None:
     bases: dict[str, str] = {}
     specs: dict[str, Spec] = {}
     for key, made in records.made.items():
-        spec = specs[key] = _spec(registry, key, made.value, None)
+        node = graph.nodes.get(key)
+        spec = None if node is None else node.want
+        if spec is None or spec.value != made.value:
+            spec = _spec(registry, key, made.value, None)
+        specs[key] = spec
         bases.update({derived.key: key for derived in spec.derived})
     for key, made in records.made.items():
         node = graph.node(key)
         spec = specs[key]
         base = node.want.base if node.want is not None else bases.get(key)
-        if base is not None:
+        if spec.base != base:
             spec = _spec(registry, key, made.value, base)
-        if node.want is not None and node.want.value == made.value:
-            spec = node.want
-        node.adopted = made.adopted
+        node.adopted = made.adopted and node.want is not None
         node.origin = Origin.SOUTHBOUND if made.adopted else Origin.NORTHBOUND
         if made.doubtful:
             node.doubt = spec

@@ -77,7 +77,7 @@ class Refresher:
         for binding, asked in by_binding.values():
             nodes = [self._graph.nodes.get(key) for key in asked]
             expected = [_expected(node) for node in nodes if node is not None]
-            found = await self._ask(binding, expected, asked)
+            found = await self._hear(binding, self._begin(binding, expected, asked))
             wanted = set(asked)
             found.values = {k: v for k, v in found.values.items() if k in wanted}
             self._note(found, asked)
@@ -118,8 +118,8 @@ class Refresher:
                 if b.name not in done
                 and not any(a in names and a not in done for a in self._after(b))
             ]
-            asked = (self._ask(b, expected.get(b.name, []), None) for b in batch)
-            for found in await asyncio.gather(*asked):
+            asked = [(b, self._begin(b, expected.get(b.name, []), None)) for b in batch]
+            for found in [await self._hear(b, answer) for b, answer in asked]:
                 done[found.binding.name] = found
                 if prefix:
                     found.values = {k: v for k, v in found.values.items() if k.startswith(prefix)}
@@ -160,14 +160,17 @@ class Refresher:
             return _expected(node)
         return Retrieved(key, value, None, Origin.NORTHBOUND)
 
-    async def _ask(
+    def _begin(
         self, binding: Binding, expected: Sequence[Retrieved], keys: Sequence[str] | None
-    ) -> Found:
-        found = Found(binding)
+    ) -> asyncio.Future[Any]:
         assert binding.retrieve is not None
+        return self._calls.begin(binding, binding.retrieve, expected, keys)
+
+    async def _hear(self, binding: Binding, answer: asyncio.Future[Any]) -> Found:
+        found = Found(binding)
         items: Iterable[Any]
         try:
-            items = await self._calls.run(binding, binding.retrieve, expected, keys)
+            items = await answer
             found.values = self._checked(binding, items)
         except PartialRetrieve as partial:
             found.unknown = partial.unknown

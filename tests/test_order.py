@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvscheduler.planner.order import Choice, Network, find_order, with_order
+from kvscheduler.planner.order import Choice, Network, find_order, order_regardless, with_order
 
 MOST = 6
 
@@ -130,3 +130,16 @@ def test_a_choice_with_one_way_out_is_seen_among_a_thousand_that_are_free() -> N
     network = network_of(3_004, [*firm, (3_003, 3_001)], choices)
 
     assert is_kept(find_order(network).numbers, network)
+
+
+@given(networks())
+def test_where_there_is_no_order_one_is_made_all_the_same(network: Network) -> None:
+    stuck = find_order(network).stuck
+    firm = {(first, then) for then, before in enumerate(network.before) for first in before}
+
+    order = order_regardless(network, stuck)
+
+    place = {number: at for at, number in enumerate(order.numbers)}
+    assert sorted(place) == list(range(len(network.before)))
+    kept = {(first, then) for first, then in firm if first < then or not {first, then} <= stuck}
+    assert all(place[first] < place[then] for first, then in kept)

@@ -300,6 +300,8 @@ class Closure:
     def _ground(self) -> None:
         """Let fall what any-of dependencies hold up only in a circle."""
         suspects = dict(self.suspects)
+        # While they could not be touched they were firm ground, whatever they stand on.
+        suspects.update(dict.fromkeys(self._revived))
         for key, want in self.staying.items():
             have = self.nodes[key].have
             if have is None or key in self.outlook.removed:

@@ -8,7 +8,7 @@ import heapq
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["Choice", "Network", "Order", "find_order"]
+__all__ = ["Choice", "Network", "Order", "find_order", "order_regardless", "with_order"]
 
 Edge = tuple[int, int]
 
@@ -63,6 +63,19 @@ def find_order(network: Network) -> Order:
         if len(rest.order) == len(before):
             return Order(tuple(rest.order))
     return Order(tuple(run.order), stuck)
+
+
+def order_regardless(network: Network, stuck: frozenset[int]) -> Order:
+    """Return an order of all where there is none: of the stuck ones the lower number goes first.
+
+    Takes the edges that stand in the way out of the network.
+    """
+    network.before = [
+        [first for first in before if number not in stuck or first not in stuck or first < number]
+        for number, before in enumerate(network.before)
+    ]
+    network.choices = []
+    return find_order(network)
 
 
 class _Run:

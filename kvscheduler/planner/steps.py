@@ -182,17 +182,23 @@ class Steps:
         stack = list(self.recreated)
         while stack:
             key = stack.pop()
-            for lost in (key, *self._facts_of(key)):
+            for lost in (key, *(fact for fact in self._facts_of(key) if self._stays(fact, key))):
                 for dependent in self._cut_off(lost):
                     self.recreated[dependent] = f"{key} is recreated"
                     stack.append(dependent)
 
     def _facts_of(self, key: str) -> Iterator[str]:
+        """Yield the facts that a value has brought about; one may have moved on from it."""
         have = self.closure.graph.have(key)
         for derived in have.derived if have is not None else ():
-            node = self.nodes.get(derived.key)
-            if node is not None and node.have is not None and node.have.is_fact:
+            fact = self.closure.graph.have(derived.key)
+            if fact is not None and fact.is_fact and fact.base == key:
                 yield derived.key
+
+    def _stays(self, fact: str, base: str) -> bool:
+        """Tell whether a fact is this base's before and after; if not it is handed over."""
+        final = self.outlook.final(fact)
+        return final is None or final.base == base
 
     def _cut_off(self, lost: str) -> Iterator[str]:
         """Yield the values that need a key before and after, and so cannot outlast its absence."""

@@ -31,6 +31,14 @@ class Southbound(Protocol):
     def request_resync(self, prefix: str = "") -> None:
         """Ask for a downstream resync of the keys below a prefix, as after a reconnect."""
 
+    def request_refresh(self, keys: Iterable[str], *, around: bool = False) -> None:
+        """Ask for keys to be read again: something about them has moved, but not known is what.
+
+        A key that ends with a slash stands for all known ones below it; unknown ones are ignored.
+        ``around``: with what derives from them, and what needs either. What is as it was leaves
+        no trace. Never waits, any thread; coalesced.
+        """
+
     def metadata(self, descriptor: str) -> Mapping[str, Any]:
         """Return a read-only live mapping from label to metadata, of any descriptor."""
 

@@ -111,6 +111,12 @@ class Node:
         )
 
     @property
+    def base(self) -> str | None:
+        """The key that the value derives from, if it derives from one."""
+        spec = self.have or self.want
+        return None if spec is None else spec.base
+
+    @property
     def is_property(self) -> bool:
         """Whether only the southbound makes it."""
         return self.want is None and self.origin is not Origin.NORTHBOUND
@@ -151,6 +157,30 @@ class Graph:
         if self._keys is None:
             self._keys = KeyIndex(self.nodes)
         return self._keys.below(prefix)
+
+    def spread(self, asked: Mapping[str, bool]) -> dict[str, None]:
+        """Return the known ones of keys; of those with True also what derives, or needs either.
+
+        A key that ends with a slash stands for all that are below it.
+        """
+        found: dict[str, None] = {}
+        centres: dict[str, None] = {}
+        for key, is_centre in asked.items():
+            below = self.below(key) if key.endswith("/") else (key,)
+            known = dict.fromkeys(one for one in below if one in self.nodes)
+            found.update(known)
+            if is_centre:
+                centres.update(known)
+        near = self._leaning_on(centres)
+        derived = [key for key in near if self.nodes[key].base in centres]
+        return {**found, **near, **self._leaning_on(derived)}
+
+    def _leaning_on(self, keys: Iterable[str]) -> dict[str, None]:
+        near: dict[str, None] = {}
+        for key in keys:
+            near.update(self._dependents.get(key, {}))
+            near.update(self.watching.of(key))
+        return near
 
     def node(self, key: str) -> Node:
         """Return the node of a key, made where there is none."""

@@ -29,13 +29,14 @@ class Mail:
     retries: dict[str, None] = dataclasses.field(default_factory=dict)
     ended: dict[str, None] = dataclasses.field(default_factory=dict)
     resyncs: dict[str, None] = dataclasses.field(default_factory=dict)
+    refreshes: dict[str, bool] = dataclasses.field(default_factory=dict)
     added: list[Binding] = dataclasses.field(default_factory=list)
     readers: list[asyncio.Future[None]] = dataclasses.field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(
             self.changes or self.broken or self.retries or self.ended or self.resyncs
-            or self.added or self.readers
+            or self.refreshes or self.added or self.readers
         )  # fmt: skip
 
 
@@ -88,6 +89,13 @@ class Inbox:
         """Ask for a downstream resync."""
         with self._lock:
             self._mail.resyncs[prefix] = None
+        self._ring()
+
+    def request_refresh(self, keys: Iterable[str], *, around: bool) -> None:
+        """Ask for keys to be read again."""
+        with self._lock:
+            asked = self._mail.refreshes
+            asked.update((key, around or asked.get(key, False)) for key in keys)
         self._ring()
 
     def retry(self, key: str) -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -49,7 +49,8 @@ class Reports:
         if mail.ended:
             await self._note_ended(mail)
         # What the engine has done since, or did at that time, makes a report old news, perhaps.
-        told = await engine.refresher.refresh_keys(mail.overtaken) if mail.overtaken else ()
+        asked = {**mail.overtaken, **engine.graph.spread(mail.refreshes)}
+        told = await engine.refresher.refresh_keys(asked) if asked else ()
         for key, (value, metadata) in mail.changes.items():
             if key not in told:
                 self._note_change(key, value, metadata)
@@ -149,6 +150,10 @@ class Port:
     def request_resync(self, prefix: str = "") -> None:
         """Ask for a downstream resync."""
         self._engine.inbox.request_resync(prefix)
+
+    def request_refresh(self, keys: Iterable[str], *, around: bool = False) -> None:
+        """Ask for keys to be read again."""
+        self._engine.inbox.request_refresh(keys, around=around)
 
     def metadata(self, descriptor: str) -> Mapping[str, Any]:
         """Return a descriptor's metadata by label."""

@@ -37,7 +37,7 @@ MEMBERS = {
     "Descriptor": "name key_prefix retrieve_after max_parallel blocking deadline_s selects label"
     " validate equivalent dependencies derived requires_recreate claims is_retriable create"
     " update delete retrieve attach watch",
-    "Southbound": "notify failed request_resync metadata",
+    "Southbound": "notify failed request_resync request_refresh metadata",
     "ValueStatus": "key base state origin adopted since error operation unmet derived",
     "ValueState": STATES,
     "Origin": "NORTHBOUND SOUTHBOUND UNKNOWN",

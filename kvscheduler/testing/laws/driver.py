@@ -7,7 +7,7 @@ import asyncio
 import functools
 import itertools
 import types
-from collections.abc import Awaitable, Collection, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Generator, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ...registry import Binding, Registry
@@ -64,6 +64,9 @@ class Driver:
 
     def request_resync(self, prefix: str = "") -> None:
         """Ignore it: each step looks at everything."""
+
+    def request_refresh(self, keys: Iterable[str], *, around: bool = False) -> None:
+        """Ignore it, as above."""
 
     def metadata(self, descriptor: str) -> Mapping[str, Any]:
         """Return the metadata of what stands, by label."""

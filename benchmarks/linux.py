@@ -104,7 +104,7 @@ async def _apply(values: dict[str, object], journal: Path, owner: str) -> float:
     Each run has an owner of its own: what earlier runs have left is not its to remove.
     """
     started = time.perf_counter()
-    async with linux_scheduler(journal, owner) as scheduler:
+    async with linux_scheduler(journal, owner=owner) as scheduler:
         transaction = scheduler.transaction(resync="full")
         for key, value in values.items():
             transaction.set(key, value)

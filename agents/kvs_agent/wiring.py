@@ -9,20 +9,31 @@ import kvs_agent.sources.models  # noqa: F401 - loads the classes that a journal
 from kvs_descriptors import linux
 from kvscheduler import Scheduler
 
-__all__ = ["MAX_PARALLEL", "linux_scheduler"]
+__all__ = ["DEADLINE_S", "MAX_PARALLEL", "linux_scheduler"]
 
 # Both ends of a cable should be under way together, and the kernel answers at once: what limits
 # the requests in flight is each namespace's socket, not this.
 MAX_PARALLEL = 1024
+DEADLINE_S = 30.0
 
 
-def linux_scheduler(state: Path, owner: str = "kvs") -> Scheduler:
+def linux_scheduler(
+    state: Path | None,
+    *,
+    owner: str = "kvs",
+    max_parallel: int = MAX_PARALLEL,
+    deadline_s: float = DEADLINE_S,
+) -> Scheduler:
     """Return an engine for this machine's networking that begins nothing by itself.
 
-    It takes up what the journal says, and changes the system only when told to. A journal can
-    hold every value that files can, so all their classes are loaded. What another ``owner`` has
-    made on this machine is a stranger's.
+    It takes up what the journal in ``state`` says, and changes the system only when told to. A
+    journal can hold every value that files can, so all their classes are loaded. What another
+    ``owner`` has made on this machine is a stranger's.
     """
     return Scheduler(
-        linux.descriptors(owner), journal=state, recover=False, max_parallel=MAX_PARALLEL
+        linux.descriptors(owner),
+        journal=state,
+        recover=False,
+        max_parallel=max_parallel,
+        deadline_s=deadline_s,
     )

@@ -18,7 +18,10 @@ from tests.machine import environment
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Golden = Callable[[str, str], None]
 
-COMMANDS = ["plan", "apply", "repair", "destroy", "get", "explain"]
+COMMANDS = [
+    *("plan", "diff", "validate", "apply", "repair", "destroy"),
+    *("get", "explain"),
+]
 
 
 def test_help_lists_every_command(run: Run, golden: Golden) -> None:

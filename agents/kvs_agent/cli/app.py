@@ -12,9 +12,9 @@ import click
 
 from kvscheduler.render import printable
 
-from . import changing, looking
+from . import changing, looking, planning
 from .failure import lines
-from .settings import Settings, default_state
+from .settings import Limits, Settings, default_state
 
 __all__ = ["cli", "run"]
 
@@ -30,19 +30,45 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 99}
     help="Where kvsctl remembers what it made. [env: KVSCTL_STATE; default:"
     " /var/lib/kvscheduler/kvsctl.db, without root below ~/.local/state]",
 )
+@click.option(
+    "--parallel",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many requests to the system are under way at most. [default: 1024]",
+)
+@click.option(
+    "--deadline",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="How long the answer to one request may take. [default: 30]",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Tell more, and show where an error arose.")
 @click.version_option(
     package_name="kvscheduler", prog_name="kvsctl", message="%(prog)s %(version)s"
 )
 @click.pass_context
-def cli(context: click.Context, state: Path | None, *, verbose: bool) -> None:
+def cli(
+    context: click.Context,
+    state: Path | None,
+    parallel: int | None,
+    deadline: float | None,
+    *,
+    verbose: bool,
+) -> None:
     """Bring this machine's networking to what YAML files say, all of it or none."""
-    context.obj = Settings(state or default_state(), verbose)
+    limits = Limits()
+    if parallel is not None:
+        limits["max_parallel"] = parallel
+    if deadline is not None:
+        limits["deadline_s"] = deadline
+    context.obj = Settings(state or default_state(), verbose, limits)
     _log(verbose=verbose)
 
 
 for command in (
-    changing.plan,
+    planning.plan,
+    planning.diff,
+    planning.validate,
     changing.apply,
     changing.repair,
     changing.destroy,

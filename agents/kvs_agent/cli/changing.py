@@ -1,126 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands that change something, or show what would be changed."""
+"""The commands that change something: the plan is shown, then carried out just so."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from . import outcome
+from . import outcome, wishes
+from .options import Manner, color_option, detailed_option, files_argument, quiet_option
 from .progress import progress
 from .session import Session, run
 from .settings import Settings, wants_color
 
 if TYPE_CHECKING:
-    from kvs_agent.saved_plan import SavedPlan
     from kvs_agent.sources.config import Configuration
-    from kvscheduler import Plan, Scheduler, Transaction, TransactionResult
+    from kvscheduler import Plan, Transaction, TransactionResult
 
-__all__ = ["apply", "destroy", "plan", "repair"]
+__all__ = ["apply", "destroy", "repair"]
 
-CHANGED = 2
 # How often a plan is made anew because the system does not stand still.
 MAX_PLANS = 3
 
-F = TypeVar("F", bound=Callable[..., object])
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Manner:
-    """How a change is shown and reported."""
-
-    color: bool
-    detailed: bool
-    quiet: bool = False
-    keep_going: bool = True
-
-    def code(self, *, changed: bool) -> int:
-        """Return the exit code of a success."""
-        return CHANGED if changed and self.detailed else 0
-
-
-files = click.argument(
-    "files",
-    nargs=-1,
-    required=True,
-    metavar="FILE...",
-    type=click.Path(path_type=Path),
-)
-color_option = click.option(
-    "--color",
-    type=click.Choice(["auto", "always", "never"]),
-    default="auto",
-    show_default=True,
-    help="auto: on a terminal, unless NO_COLOR is set.",
-)
-quiet_option = click.option("-q", "--quiet", is_flag=True, help="Do not show the plan first.")
-detailed_option = click.option(
-    "--detailed-exitcode", "detailed", is_flag=True, help="Exit with 2 where there are changes."
-)
-
 
 @click.command()
-@files
-@click.option("--json", "as_json", is_flag=True, help="For programs: JSON with a format_version.")
-@click.option("--dot", "as_dot", is_flag=True, help="The order of things, for graphviz.")
-@click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="PLAN",
-    help="Also keep the plan in a file, for apply to carry out just so.",
-)
-@color_option
-@detailed_option
-@click.pass_obj
-def plan(
-    settings: Settings,
-    files: tuple[Path, ...],
-    *,
-    as_json: bool,
-    as_dot: bool,
-    out: Path | None,
-    color: str,
-    detailed: bool,
-) -> int:
-    """Show what apply would do.
-
-    Changes nothing. With --out the plan is kept, for apply to carry it out just so.
-
-    Symbols: + create, ~ update, - delete, -/+ delete and create anew, ? waits, ! is invalid.
-    """
-    if as_json and as_dot:
-        raise click.UsageError("--json and --dot exclude each other")
-    manner = _Manner(wants_color(color), detailed)
-    wanted = _load(files)
-
-    async def work(session: Session) -> int:
-        made = _to_files(session.scheduler, wanted, revert=False).plan()
-        if as_json:
-            click.echo(json.dumps(made.to_dict(), indent=2))
-        elif as_dot:
-            click.echo(made.to_dot())
-        else:
-            click.echo(made.render(color=manner.color), color=manner.color)
-        outcome.report_invalid(made, wanted)
-        if made.invalid:
-            if out is not None:
-                click.echo("No plan was kept: correct the files first.", err=True)
-            return 1
-        if out is not None:
-            _save(out, wanted, made)
-        return manner.code(changed=not made.is_empty)
-
-    return run(settings, work, wanted)
-
-
-@click.command()
-@files
+@files_argument
 @click.option("--revert", is_flag=True, help="All or nothing: undo everything if a part fails.")
 @click.option(
     "--keep-going", is_flag=True, help="Do the rest where the files hold invalid values."
@@ -145,13 +52,14 @@ def apply(
     at plan first. Files with invalid values are refused before anything is touched. A plan kept
     by plan --out takes the place of the files: it is refused where the state has moved since.
     """
-    manner = _Manner(wants_color(color), detailed, quiet, keep_going)
-    saved = _saved(files)
-    wanted = saved.wanted if saved is not None else _load(files)
+    manner = Manner(wants_color(color), detailed, quiet, keep_going)
+    saved = wishes.saved(files)
+    wanted = saved.wanted if saved is not None else wishes.load(files)
+    what = f"kvsctl apply {' '.join(map(str, files))}"
 
     async def work(session: Session) -> int:
         def begin() -> Transaction:
-            transaction = _to_files(session.scheduler, wanted, revert=revert)
+            transaction = wishes.begin(session.scheduler, wanted, what, revert=revert)
             if saved is not None:
                 saved.check(transaction.plan())
             return transaction
@@ -171,7 +79,7 @@ def repair(settings: Settings, *, quiet: bool, color: str, detailed: bool) -> in
 
     Compares the system with what was applied last, and mends the difference.
     """
-    manner = _Manner(wants_color(color), detailed, quiet)
+    manner = Manner(wants_color(color), detailed, quiet)
 
     async def work(session: Session) -> int:
         def begin() -> Transaction:
@@ -193,7 +101,7 @@ def destroy(settings: Settings, *, yes: bool, quiet: bool, color: str, detailed:
 
     And only that. Asks first on a terminal, unless told --yes.
     """
-    manner = _Manner(wants_color(color), detailed, quiet)
+    manner = Manner(wants_color(color), detailed, quiet)
 
     async def work(session: Session) -> int:
         def begin() -> Transaction:
@@ -204,59 +112,22 @@ def destroy(settings: Settings, *, yes: bool, quiet: bool, color: str, detailed:
     return run(settings, work)
 
 
-def _load(files: tuple[Path, ...]) -> Configuration:
-    """Read the files into what they want."""
-    from kvs_agent.sources.config import load  # noqa: PLC0415 - protobuf and YAML: not for --help
-
-    return load(files)
-
-
-def _save(path: Path, wanted: Configuration, made: Plan) -> None:
-    """Keep a plan in a file, and say how it is carried out."""
-    from kvs_agent import saved_plan  # noqa: PLC0415 - as above
-
-    saved_plan.write(path, wanted, made)
-    click.echo(f"Kept in {path}; to do just this: kvsctl apply {path}", err=True)
-
-
-def _saved(files: tuple[Path, ...]) -> SavedPlan | None:
-    """Read the saved plan that takes the place of the files, if it is one."""
-    from kvs_agent import saved_plan  # noqa: PLC0415 - as above
-
-    plans = [file for file in files if saved_plan.is_saved_plan(file)]
-    if plans and len(files) > 1:
-        raise click.UsageError(f"{plans[0]} is a saved plan, and stands alone")
-    return saved_plan.read(plans[0]) if plans else None
-
-
-def _to_files(scheduler: Scheduler, wanted: Mapping[str, object], *, revert: bool) -> Transaction:
-    """Open a transaction after which the files' values are all that is wanted."""
-    if revert:
-        # A resync cannot be undone, so what the files lack is deleted key by key.
-        transaction = scheduler.transaction(description="kvsctl apply", revert=True)
-        for key in scheduler.values(view="desired"):
-            if key not in wanted:
-                transaction.delete(key)
-    else:
-        transaction = scheduler.transaction(description="kvsctl apply", resync="upstream")
-    for key, value in wanted.items():
-        transaction.set(key, value)
-    return transaction
-
-
 async def _commit(
     session: Session,
     begin: Callable[[], Transaction],
-    manner: _Manner,
+    manner: Manner,
     *,
     files: Configuration | None = None,
     ask: bool = False,
 ) -> int:
     """Show the plan, carry it out just so, and tell how that went."""
+    from kvs_agent import protection  # noqa: PLC0415 - the engine: not for --help
+
     result = None
     for attempts_left in reversed(range(MAX_PLANS)):
         transaction = begin()
         made = transaction.plan()
+        protection.check(made)
         if not _agreed(session, made, manner, ask=ask):
             return 1
         if files is not None and made.invalid and not manner.keep_going:
@@ -270,7 +141,7 @@ async def _commit(
     return manner.code(changed=bool(result.operations)) if result.ok else 1
 
 
-def _agreed(session: Session, made: Plan, manner: _Manner, *, ask: bool) -> bool:
+def _agreed(session: Session, made: Plan, manner: Manner, *, ask: bool) -> bool:
     """Show a plan, and ask whether it shall be carried out where a person is there."""
     if not manner.quiet:
         click.echo(made.render(color=manner.color), color=manner.color)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kvs_agent.sources.config import Configuration
     from kvscheduler import Plan, TransactionResult
 
-__all__ = ["refuse_invalid", "report", "report_invalid"]
+__all__ = ["refuse_invalid", "report", "report_invalid", "validity"]
 
 PAST = {"create": "created", "update": "updated", "recreate": "recreated", "delete": "deleted"}
 
@@ -42,6 +42,15 @@ def report_invalid(plan: Plan, files: Configuration) -> None:
     """Tell of each value that is refused, where programs and people look for errors."""
     for key, why in plan.invalid.items():
         click.echo(_placed(key, plan.errors.get(key) or InvalidValue(why), files), err=True)
+
+
+def validity(plan: Plan, files: Configuration) -> str:
+    """Return what a check of files has come to, where nothing is invalid."""
+    lines = [f"{len(files)} values, all valid."]
+    if plan.pending:
+        lines.append("What other values, or this machine, would have to bring:")
+        lines += [f"  {printable(key)}  {printable(why)}" for key, why in plan.pending.items()]
+    return "\n".join(lines)
 
 
 def refuse_invalid(plan: Plan, files: Configuration) -> None:

@@ -14,9 +14,9 @@ from .interrupt import Interrupts
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from kvscheduler import Scheduler
+    from kvscheduler import Plan, Scheduler
 
-__all__ = ["Session", "Work", "run"]
+__all__ = ["Session", "Work", "planned", "run"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ async def _run(settings: Settings, work: Work, wanted: Mapping[str, object] | No
 
     with Interrupts() as interrupts:
         try:
-            async with linux_scheduler(settings.state) as scheduler:
+            async with linux_scheduler(settings.state, **settings.limits) as scheduler:
                 await scheduler.refresh(wanted=wanted)
                 code = await work(Session(scheduler, interrupts))
         except asyncio.CancelledError:
@@ -56,3 +56,13 @@ async def _run(settings: Settings, work: Work, wanted: Mapping[str, object] | No
         click.echo("interrupted: what had begun was finished", err=True)
         return 128 + interrupts.number
     return code
+
+
+def planned(wanted: Mapping[str, object]) -> Plan:
+    """Return what making these values of nothing would take; looks at nothing but them."""
+    from kvs_agent.wiring import linux_scheduler  # noqa: PLC0415 - as above
+
+    transaction = linux_scheduler(None).transaction("kvsctl validate")
+    for key, value in wanted.items():
+        transaction.set(key, value)
+    return transaction.plan()

@@ -7,10 +7,18 @@ import dataclasses
 import os
 import sys
 from pathlib import Path
+from typing import TypedDict
 
-__all__ = ["Settings", "default_state", "wants_color"]
+__all__ = ["Limits", "Settings", "default_state", "wants_color"]
 
 STATE_FILE = Path("kvscheduler", "kvsctl.db")
+
+
+class Limits(TypedDict, total=False):
+    """How much is asked of the system at once, and how long an answer may take."""
+
+    max_parallel: int
+    deadline_s: float
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -18,7 +26,8 @@ class Settings:
     """The options that stand before the command."""
 
     state: Path
-    verbose: bool
+    verbose: bool = False
+    limits: Limits = dataclasses.field(default_factory=Limits)
 
 
 def default_state() -> Path:

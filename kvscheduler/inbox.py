@@ -116,6 +116,17 @@ class Inbox:
             self._mail.added.extend(bindings)
         self._ring()
 
+    def repeat(self, mail: Mail) -> None:
+        """Ask once more for what could not be done; what has been reported since counts too."""
+        with self._lock:
+            now = self._mail
+            now.added.extend(mail.added)
+            now.retries.update(mail.retries)
+            now.resyncs.update(mail.resyncs)
+            now.refreshes.update(mail.refreshes)
+        if mail.added or mail.retries or mail.resyncs or mail.refreshes:
+            self._ring()
+
     def close(self) -> list[asyncio.Future[None]]:
         """Take no more mail; return who still waits for a receipt."""
         self._loop = None

@@ -43,7 +43,8 @@ class Observer:
         if have is None:
             self._first_seen(node, origin)
         want = node.want
-        if want is not None and same(want.value, value):
+        # A wish from before its descriptor came has another meaning, or none.
+        if want is not None and want.binding is binding and same(want.value, value):
             spec = want
         else:
             base = want.base if want is not None else (have.base if have is not None else None)

@@ -94,11 +94,14 @@ def _restore(records: Records, graph: Graph, registry: Registry) -> None:
             spec = _spec(registry, key, made.value, base)
         node.adopted = made.adopted and node.want is not None
         node.origin = Origin.SOUTHBOUND if made.adopted else Origin.NORTHBOUND
-        if made.doubtful:
+        if made.doubtful and not made.adopted:
             node.doubt = spec
-            graph.unsettled[key] = None
         else:
             graph.set_have(node, spec, made.metadata)
+        if made.doubtful:
+            graph.unsettled[key] = None
+            if node.adopted:  # that it is there is not in doubt, only what was made of it
+                node.unsure, node.operation = True, "update"
     for node in [n for n in graph.nodes.values() if n.want is not None]:
         want = node.want
         if want is not None and want.is_fact and graph.have(want.base or "") is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -19,6 +20,8 @@ from .registry import Binding
 __all__ = ["Port", "Reports"]
 
 logger = logging.getLogger(__name__)
+
+_AGAIN_S = 1.0
 
 
 class Reports:
@@ -38,6 +41,8 @@ class Reports:
                 await self._deliver(mail)
             except Exception:
                 logger.exception("a report from the southbound could not be worked in")
+                # Of what has changed the graph knows by now; what was asked for is asked again.
+                self._engine.clock.call_later(_AGAIN_S, partial(inbox.repeat, mail))
             finally:
                 turns.release()
                 for reader in mail.readers:

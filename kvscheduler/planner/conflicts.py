@@ -69,6 +69,8 @@ class Conflicts:
             if node is None or node.have is None or key in self._outlook.held:
                 continue
             self._outlook.held[key] = why
+            if self._outlook.is_exempt(node):
+                continue  # what others made stands whatever it needs
             reason = f"{key} still stands and needs it"
             stack.extend(
                 (need, reason) for need in node.have.needs if need in self._outlook.removed

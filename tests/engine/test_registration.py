@@ -10,11 +10,14 @@ import pytest
 from kvscheduler import (
     ClaimConflict,
     InvalidValue,
+    JournalError,
     PlanStale,
     RegistrationError,
+    RetryPolicy,
     Scheduler,
     ValueState,
 )
+from kvscheduler.testing import MemoryJournal
 from tests.engine.stage import Keyed, Plain, Stage, act
 
 
@@ -216,3 +219,53 @@ def test_what_was_invalid_is_looked_at_again_when_a_descriptor_comes() -> None:
 
     act(story, one)
     assert one.held == {"a/1": {}}
+
+
+@pytest.mark.parametrize("moment", ["before begin", "before flush"])
+def test_a_registration_that_the_journal_did_not_take_is_taken_up_once_it_can(
+    moment: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    late, journal = Keyed("b"), MemoryJournal()
+
+    def refuse(now: str) -> None:
+        if now == moment:
+            raise JournalError("disk full")
+
+    async def story(stage: Stage) -> None:
+        await stage.commit({"b/1": {}})
+        journal.moments.append(refuse)
+        stage.scheduler.register(late)
+        await stage.scheduler.settle()
+        journal.moments.clear()
+        await stage.clock.advance(1.0)
+        await stage.scheduler.settle()
+        assert stage.state("b/1") is ValueState.CONFIGURED
+
+    act(story, Keyed("a"), journal=journal)
+    assert late.held == {"b/1": {}}
+    assert "could not be worked in" in caplog.text
+
+
+def test_a_retry_that_the_journal_did_not_take_comes_again() -> None:
+    class Once(Plain):
+        def create(self, key: str, value: Any) -> None:
+            if self.calls.count(("create", key)) == 0:
+                self.calls.append(("create", key))
+                raise OSError("not yet")
+            super().create(key, value)
+
+    one, journal = Once("a"), MemoryJournal()
+
+    def refuse(_: str) -> None:
+        raise JournalError("disk full")
+
+    async def story(stage: Stage) -> None:
+        await stage.commit({"a/1": 1}, retry=RetryPolicy(first_delay=5.0, max_attempts=9))
+        journal.moments.append(refuse)
+        await stage.clock.advance(5.0)
+        journal.moments.clear()
+        await stage.clock.advance(1.0)
+        await stage.scheduler.settle()
+        assert stage.state("a/1") is ValueState.CONFIGURED
+
+    act(story, one, journal=journal)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -60,7 +61,9 @@ class Calls:
     ) -> None:
         """Begin a call; ``on_done`` gets its result, or its error."""
         assert self._group is not None
-        work = _perform(binding, call, args, self._room(binding))
+        room = self._room(binding)
+        perform = _answer if room is None else functools.partial(_in_room, room)
+        work = perform(binding, call, args)
         task = self._group.create_task(work, name=f"call {binding.name}")
         deadline = binding.deadline_s if binding.deadline_s is not None else self._deadline_s
         pending = _Pending(self, task, on_done, on_late, deadline, not binding.descriptor.blocking)
@@ -75,16 +78,8 @@ class Calls:
         if pending.deadline_s is not None:
             self._deadlines.end(pending.deadline_s)
 
-    async def run(self, binding: Binding, call: Callable[..., Any], *args: Any) -> Any:
-        """Make one call and wait for its result; raises what it raises, or DeadlineExceeded."""
-        if not binding.descriptor.blocking:
-            try:
-                result = call(*args)
-            except asyncio.CancelledError as error:  # its own: nobody can cancel us in here
-                raise RuntimeError("the call was cancelled from within") from error
-            if not hasattr(result, "__await__"):
-                return result
-            args, call = (result,), identity
+    def begin(self, binding: Binding, call: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        """Make one call; the future gets its result, what it raises, or DeadlineExceeded."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
         def done(result: Any, error: Exception | None) -> None:
@@ -92,11 +87,28 @@ class Calls:
                 return
             if error is None:
                 future.set_result(result)
+            elif isinstance(error, StopIteration):  # no future takes it
+                future.set_exception(RuntimeError(f"the call raised {error!r}"))
             else:
                 future.set_exception(error)
 
+        if not binding.descriptor.blocking:
+            try:
+                result = call(*args)
+            except asyncio.CancelledError as error:  # its own: nobody can cancel us in here
+                broken = RuntimeError("the call was cancelled from within")
+                broken.__cause__ = error
+                done(None, broken)
+                return future
+            except Exception as error:  # noqa: BLE001 - whatever a descriptor raises
+                done(None, error)
+                return future
+            if not hasattr(result, "__await__"):
+                done(result, None)
+                return future
+            args, call = (result,), identity
         self.start(binding, call, args, done)
-        return await future
+        return future
 
 
 class _Pending:
@@ -147,17 +159,12 @@ class _Pending:
 def _outcome(task: asyncio.Task[Any]) -> tuple[Any, Exception | None]:
     if task.cancelled():
         return None, asyncio.InvalidStateError("the call was cancelled")
-    return task.result()  # type: ignore[no-any-return]  # _perform returns the pair
+    return task.result()  # type: ignore[no-any-return]  # _answer returns the pair
 
 
-async def _perform(
-    binding: Binding,
-    call: Callable[..., Any],
-    args: tuple[Any, ...],
-    room: asyncio.Semaphore | None,
+async def _in_room(
+    room: asyncio.Semaphore, binding: Binding, call: Callable[..., Any], args: tuple[Any, ...]
 ) -> tuple[Any, Exception | None]:
-    if room is None:
-        return await _answer(binding, call, args)
     async with room:
         return await _answer(binding, call, args)
 

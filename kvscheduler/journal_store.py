@@ -87,9 +87,30 @@ class Store:
 
     @classmethod
     def peek(cls, path: str, *, mark: int) -> State:
-        """Return the content, without a lock and without a change to it."""
-        uri = f"{pathlib.Path(path).as_uri()}?mode=ro"
-        with _explained(path), contextlib.closing(_connect(uri)) as connection:
+        """Return the content, without a lock and without a change to it.
+
+        Even a connection that only reads leaves the files of a log behind. So where there is no
+        log, the file is read as one that nobody writes to; if somebody did meanwhile, what was
+        read, or found wrong with it, does not count.
+        """
+        with _explained(path):
+            before = _at_rest(path)
+            if before is not None:
+                seen: State | Exception
+                try:
+                    seen = cls._read(path, mark, "mode=ro&immutable=1")
+                except (Damage, sqlite3.Error, UnicodeError, MemoryError) as error:
+                    seen = error
+                if _at_rest(path) == before:
+                    if isinstance(seen, State):
+                        return seen
+                    raise seen
+            return cls._read(path, mark, "mode=ro")
+
+    @classmethod
+    def _read(cls, path: str, mark: int, how: str) -> State:
+        uri = f"{pathlib.Path(path).as_uri()}?{how}"
+        with contextlib.closing(_connect(uri)) as connection:
             connection.execute("BEGIN")  # one snapshot, whatever an engine writes meanwhile
             if _is_blank(connection):
                 return State()
@@ -316,6 +337,17 @@ def _place(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _at_rest(path: str) -> tuple[int, ...] | None:
+    """Return what changes with each write to a file that has no log, None where it has one."""
+    try:
+        found = pathlib.Path(path).stat()
+    except OSError:
+        return None
+    if _size(f"{path}-wal") or _size(f"{path}-journal"):
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _size(path: str) -> int | None:

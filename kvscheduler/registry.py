@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import logging
+import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -16,6 +18,18 @@ __all__ = ["Binding", "Registry"]
 logger = logging.getLogger(__name__)
 
 Call = Callable[..., Any]
+
+
+_DEFAULTS = {name: given for name, given in vars(Descriptor).items() if callable(given)}
+
+
+def _is_async(call: Call) -> bool:
+    function = getattr(call, "__func__", call)
+    plain = isinstance(function, types.FunctionType)
+    return (_is_coroutine_function if plain else inspect.iscoroutinefunction)(function)
+
+
+_is_coroutine_function = functools.lru_cache(maxsize=256)(inspect.iscoroutinefunction)
 
 
 class Binding:
@@ -33,9 +47,8 @@ class Binding:
 
     def __init__(self, descriptor: Descriptor[Any, Any]) -> None:
         def own(name: str) -> Call | None:
-            inherited = getattr(Descriptor, name)
             given = getattr(descriptor, name)
-            return None if getattr(given, "__func__", given) is inherited else given
+            return None if getattr(given, "__func__", given) is _DEFAULTS[name] else given
 
         self.descriptor = descriptor
         self.name = descriptor.name
@@ -60,7 +73,7 @@ class Binding:
         self.writable = self.create is not None
         calls = (self.create, self.update, own("delete"))
         self.inline = not descriptor.blocking and not any(
-            call is not None and inspect.iscoroutinefunction(call) for call in calls
+            call is not None and _is_async(call) for call in calls
         )
         self.cut = len(self.prefix) if self.label is None and self.selects is None else None
         self.metadata: dict[str, Any] = {}

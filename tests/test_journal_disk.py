@@ -11,6 +11,7 @@ import pytest
 
 from kvscheduler.errors import JournalError
 from kvscheduler.journal import Journal, Wanted
+from kvscheduler.journal_batch import State
 from tests.journal_program import program, run
 
 
@@ -191,3 +192,83 @@ def test_a_file_that_vanishes_while_in_use_is_missed_before_anything_is_begun(
     journal.close()
     assert set(journal.open().wanted) == {"a", "b"}
     journal.close()
+
+
+LOOK = """
+    print(journal.peek().wanted)
+"""
+
+
+@pytest.mark.skipif(not can_mount(), reason="needs a mount namespace of its own")
+def test_on_a_read_only_disk_it_can_be_looked_at(path: Path) -> None:
+    closed_with(path, Wanted(value=1))
+    script = f"mount --bind {path.parent} {path.parent} && mount -o remount,bind,ro {path.parent}"
+
+    output = run(
+        ["unshare", "-rm", "sh", "-c", f'{script} && exec "$@"', "sh", *program(LOOK, path)]
+    )
+
+    assert output == f"{ {'a': Wanted(value=1)} }\n"
+
+
+def closed_with(path: Path, wish: Wanted) -> None:
+    """Have an engine come, want something, and go."""
+    journal = Journal(path)
+    journal.open()
+    journal.begin({"a": wish}, {})
+    journal.close()
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_to_look_leaves_no_file_behind(path: Path, is_there: bool) -> None:
+    if is_there:
+        closed_with(path, Wanted(value=1))
+    path.parent.mkdir(exist_ok=True)
+    before = {file: file.read_bytes() for file in path.parent.iterdir()}
+
+    if is_there:
+        assert Journal(path).peek().wanted == {"a": Wanted(value=1)}
+    else:
+        with pytest.raises(JournalError):
+            Journal(path).peek()
+
+    assert {file: file.read_bytes() for file in path.parent.iterdir()} == before
+
+
+def test_to_look_at_a_damaged_file_leaves_no_file_behind(path: Path) -> None:
+    closed_with(path, Wanted(value=1))
+    content = path.read_bytes()
+    path.write_bytes(content[:5000] + bytes(len(content) - 5000))
+    before = sorted(path.parent.iterdir())
+
+    with pytest.raises(JournalError, match="is refused"):
+        Journal(path).peek()
+
+    assert sorted(path.parent.iterdir()) == before
+
+
+@pytest.mark.parametrize("stays", [False, True])
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_an_engine_that_comes_while_one_looks_is_seen_with_all_it_has_written(
+    path: Path, monkeypatch: pytest.MonkeyPatch, stays: bool, is_refused: bool
+) -> None:
+    closed_with(path, Wanted(value=1))
+    engine = Journal(path)
+    apply = State.apply
+
+    def interrupted(state: State, body: str) -> None:
+        """Have the engine come while the first batch is read; perhaps what is read looks bad."""
+        monkeypatch.setattr(State, "apply", apply)
+        engine.open()
+        engine.begin({"a": Wanted(value=2)}, {})
+        if not stays:
+            engine.close()
+        if is_refused:
+            raise ValueError("torn")
+        apply(state, body)
+
+    monkeypatch.setattr(State, "apply", interrupted)
+    seen = Journal(path).peek()
+    engine.close()
+
+    assert seen.wanted == {"a": Wanted(value=2)}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 from ..model import Depends, DependsOnAny, Derived
 
@@ -28,8 +29,7 @@ class Item:
 
     def dependencies(self) -> tuple[Depends | DependsOnAny, ...]:
         """Return the needs in the engine's words."""
-        named = tuple(Depends(key) for key in self.needs)
-        return named + tuple(DependsOnAny(prefixes=_several(entry)) for entry in self.any_of)
+        return _dependencies(self.needs, self.any_of)
 
     def derived(self) -> tuple[Derived, ...]:
         """Return what the item brings along."""
@@ -37,7 +37,7 @@ class Item:
 
     def bare(self) -> Item:
         """Return the item without what it derives."""
-        return dataclasses.replace(self, derives=())
+        return dataclasses.replace(self, derives=()) if self.derives else self
 
     def __repr__(self) -> str:
         """Show only what differs from a plain item, to keep counterexamples readable."""
@@ -47,6 +47,14 @@ class Item:
             if getattr(self, field.name) != field.default
         )
         return f"Item({', '.join(shown)})"
+
+
+@functools.lru_cache(maxsize=4096)
+def _dependencies(
+    needs: tuple[str, ...], any_of: tuple[str | tuple[str, ...], ...]
+) -> tuple[Depends | DependsOnAny, ...]:
+    named = tuple(Depends(key) for key in needs)
+    return named + tuple(DependsOnAny(prefixes=_several(entry)) for entry in any_of)
 
 
 def _several(entry: str | tuple[str, ...]) -> tuple[str, ...]:

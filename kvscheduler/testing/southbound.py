@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from .clock import VirtualClock
 from .faults import Fault, Hang, NotificationFaults, SimulatedError, When
@@ -83,12 +83,18 @@ class SimulatedSouthbound(CheckedStore):
         if self.violations:
             raise AssertionError("; ".join(self.violations))
 
-    def copy(self, clock: VirtualClock | None = None) -> SimulatedSouthbound:
-        """Return a southbound that holds the same, as after a crash of the engine: every key
-        is exempt from the checks until it has been called for once."""  # noqa: D205,D209
+    def copy(
+        self, clock: VirtualClock | None = None, doubtful: Iterable[str] = ()
+    ) -> SimulatedSouthbound:
+        """Return a southbound that holds the same, as after a crash of the engine.
+
+        Every key that was called for is exempt from the checks until it has been called for
+        once; so are the ``doubtful`` ones, that a journal may say were about to be.
+        """
         twin = SimulatedSouthbound(seed=self.random.randrange(2**32), clock=clock)
         twin.held = dict(self.held)
-        twin._doubtful = set(self.held) | self._doubtful | {event.key for event in self.log}
+        called = {event.key for event in self.log}
+        twin._doubtful = {*self.held, *self._doubtful, *called, *doubtful}
         twin._index = self._index
         return twin
 

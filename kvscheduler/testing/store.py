@@ -8,6 +8,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from .clock import VirtualClock
 from .faults import Fault, Hang, SimulatedError, When
@@ -31,8 +32,7 @@ class Held:
     owner: str | None = None
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(NamedTuple):
     """One line of the log: a call that starts or ends, or drift.
 
     ``phase`` is "start", "end" or "drift"; of an end, ``effect`` tells whether the call did
@@ -201,12 +201,10 @@ class CheckedStore:
         if before is None:
             message = f"{call.key} does not exist"
             raise SimulatedError(message)
-        known = {before.value.bare(), self.seen(call.key).bare()}
-        self._expect(
-            call,
-            f"updates from {call.old!r} what is {before.value!r}",
-            fine=call.old is not None and call.old.bare() in known,
-        )
+        known = (before.value.bare(), self.seen(call.key).bare())
+        if call.old is None or call.old.bare() not in known:
+            problem = f"updates from {call.old!r} what is {before.value!r}"
+            self._expect(call, problem, fine=False)
         self._expect_metadata(call, before)
         self._put(call, call.new, ours=before.ours)
 
@@ -224,10 +222,8 @@ class CheckedStore:
         if value is None:
             self._violation(call, "carries no value")
             return
-        for other, held in self.held.items():
-            shared = set(held.value.claims) & set(value.claims)
-            if other != call.key and shared and other not in self._doubtful:
-                self._expect(call, f"takes {sorted(shared)} that {other} holds", fine=False)
+        if value.claims:
+            self._look_for_claims(call, value)
         before = self.held.get(call.key)
         bases = [
             key
@@ -238,10 +234,18 @@ class CheckedStore:
         owner = bases[0] if bases else (before.owner if before else None)
         self.held[call.key] = Held(value=value, metadata=call.result, ours=ours, owner=owner)
 
+    def _look_for_claims(self, call: Call, value: Item) -> None:
+        for other, held in self.held.items():
+            shared = set(held.value.claims) & set(value.claims)
+            if other != call.key and shared and other not in self._doubtful:
+                self._expect(call, f"takes {sorted(shared)} that {other} holds", fine=False)
+
     def _with_fault(self, call: Call) -> Call:
         call.number = self.begun
         self.begun += 1
-        fault = next((one for one in self.faults if one.fits(call.kind, call.key)), None)
+        fault = None
+        if self.faults:
+            fault = next((one for one in self.faults if one.fits(call.kind, call.key)), None)
         if fault is None and self.weather is not None:
             fault = self.weather.fault(call.kind, call.key, call.number, self.random)
         if fault is not None:
@@ -256,12 +260,13 @@ class CheckedStore:
         return call
 
     def _expect(self, call: Call, problem: str, *, fine: bool) -> None:
-        if not fine and call.key not in self._doubtful | self._misreported:
+        if not (fine or call.key in self._doubtful or call.key in self._misreported):
             self._violation(call, problem)
 
     def _expect_metadata(self, call: Call, before: Held) -> None:
-        known = call.metadata is None or call.metadata == before.metadata
-        self._expect(call, f"has metadata {call.metadata}, not {before.metadata}", fine=known)
+        if call.metadata is not None and call.metadata != before.metadata:
+            problem = f"has metadata {call.metadata}, not {before.metadata}"
+            self._expect(call, problem, fine=False)
 
     def _violation(self, call: Call, problem: str) -> None:
         self.violations.append(f"call {len(self.log)}: {call.kind} {call.key}: {problem}")
@@ -275,16 +280,9 @@ class CheckedStore:
             callback(name, call)
 
     def _write(self, phase: str, call: Call, error: str = "") -> None:
-        self.log.append(
+        log, at_s = self.log, self.clock.monotonic()
+        log.append(
             Event(
-                number=len(self.log),
-                at_s=self.clock.monotonic(),
-                phase=phase,
-                kind=call.kind,
-                key=call.key,
-                old=call.old,
-                new=call.new,
-                effect=call.effect,
-                error=error,
+                len(log), at_s, phase, call.kind, call.key, call.old, call.new, call.effect, error
             )
         )

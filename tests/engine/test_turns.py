@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from kvscheduler import PlanStale, ValueState
+from kvscheduler import PlanStale, SchedulerClosed, ValueState
+from kvscheduler.turns import Turns
 from tests.engine.stage import Keyed, Later, Plain, Stage, act
 
 
@@ -276,3 +277,104 @@ def test_a_commit_inside_a_descriptors_own_call_fails_by_its_deadline_and_harms_
         assert (await stage.commit({"b/2": 1})).ok
 
     act(story, one, two, deadline_s=3.0)
+
+
+async def queue(turns: Turns, number: int) -> list[asyncio.Task[None]]:
+    """Return tasks that wait for a turn, in this order."""
+    tasks = [asyncio.create_task(turns.take()) for _ in range(number)]
+    await asyncio.sleep(0)
+    return tasks
+
+
+def test_a_turn_that_comes_together_with_a_cancellation_is_passed_on() -> None:
+    async def main() -> None:
+        turns = Turns()
+        assert turns.try_take()
+        first, second = await queue(turns, 2)
+
+        turns.release()
+        first.cancel()
+        await asyncio.wait({first, second})
+
+        assert first.cancelled()
+        assert second.exception() is None
+        turns.release()
+        assert turns.is_idle
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("waiting", [1, 2])
+def test_a_turn_that_comes_right_after_a_cancellation_skips_who_was_cancelled(
+    waiting: int,
+) -> None:
+    async def main() -> None:
+        turns = Turns()
+        assert turns.try_take()
+        first, *others = await queue(turns, waiting)
+
+        first.cancel()
+        turns.release()
+        await asyncio.wait({first, *others})
+
+        assert first.cancelled()
+        assert all(other.exception() is None for other in others)
+        assert turns.is_idle is not bool(others)
+
+    asyncio.run(main())
+
+
+def test_who_no_longer_waits_for_idleness_is_in_nobodys_way() -> None:
+    one = Slow()
+
+    async def story(stage: Stage) -> None:
+        commit = asyncio.create_task(stage.commit({"a/1": {}}))
+        await asyncio.sleep(0)
+        settling = [asyncio.create_task(stage.scheduler.settle()) for _ in range(2)]
+        await stage.clock.advance(0.5)
+        settling[0].cancel()
+        await settling[1]
+        assert commit.done()
+        assert settling[0].cancelled()
+        assert (await stage.commit({"a/2": {}})).ok
+
+    act(story, one)
+
+
+def test_who_waits_when_all_ends_is_told_so_once() -> None:
+    async def main() -> None:
+        turns = Turns()
+        assert turns.try_take()
+        tasks = [*(await queue(turns, 2)), asyncio.create_task(turns.wait_idle())]
+        await asyncio.sleep(0)
+
+        tasks[0].cancel()
+        turns.turn_away(SchedulerClosed("the end"))
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+
+        kinds = [type(outcome) for outcome in outcomes]
+        assert kinds == [asyncio.CancelledError, SchedulerClosed, SchedulerClosed]
+
+    asyncio.run(main())
+
+
+def test_a_refresh_that_runs_when_all_ends_leaves_nobody_waiting_for_its_turn() -> None:
+    class Fatal(BaseException):
+        """What nothing may catch."""
+
+    class Deadly(Slow):
+        async def retrieve(self, expected: Any, keys: Any = None) -> Any:
+            await asyncio.sleep(5.0)
+
+        async def watch(self) -> None:
+            await asyncio.sleep(1.0)
+            raise Fatal
+
+    async def story(stage: Stage) -> None:
+        reading = asyncio.create_task(stage.scheduler.refresh())
+        await asyncio.sleep(0)
+        waiting = [asyncio.create_task(stage.commit({f"a/{n}": {}})) for n in range(2)]
+        outcomes = await asyncio.gather(reading, *waiting, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes[1:]] == [SchedulerClosed, SchedulerClosed]
+
+    act(story, Deadly())

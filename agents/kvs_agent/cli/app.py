@@ -12,7 +12,7 @@ import click
 
 from kvscheduler.render import printable
 
-from . import changing, looking, planning
+from . import changing, looking, planning, remembering
 from .failure import lines
 from .settings import Limits, Settings, default_state
 
@@ -74,6 +74,8 @@ for command in (
     changing.destroy,
     looking.get,
     looking.explain,
+    remembering.history,
+    remembering.timeline,
 ):
     cli.add_command(command)
 

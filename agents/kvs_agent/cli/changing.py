@@ -137,6 +137,7 @@ async def _commit(
         if result is not None:
             break
     assert result is not None
+    session.remember(result)
     outcome.report(result, files)
     return manner.code(changed=bool(result.operations)) if result.ok else 1
 

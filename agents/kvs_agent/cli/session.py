@@ -14,7 +14,9 @@ from .interrupt import Interrupts
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from kvscheduler import Plan, Scheduler
+    from pathlib import Path
+
+    from kvscheduler import Plan, Scheduler, TransactionResult
 
 __all__ = ["Session", "Work", "planned", "run"]
 
@@ -25,6 +27,16 @@ class Session:
 
     scheduler: Scheduler
     interrupts: Interrupts
+    state: Path
+
+    def remember(self, result: TransactionResult) -> None:
+        """Have the history tell of a transaction; that it cannot is no reason to fail."""
+        from kvs_agent.past import Past, PastError  # noqa: PLC0415 - the engine: not for --help
+
+        try:
+            Past(self.state).add(result)
+        except PastError as error:
+            click.echo(f"warning: {error}", err=True)
 
 
 Work = Callable[[Session], Awaitable[int]]
@@ -46,7 +58,7 @@ async def _run(settings: Settings, work: Work, wanted: Mapping[str, object] | No
         try:
             async with linux_scheduler(settings.state, **settings.limits) as scheduler:
                 await scheduler.refresh(wanted=wanted)
-                code = await work(Session(scheduler, interrupts))
+                code = await work(Session(scheduler, interrupts, settings.state))
         except asyncio.CancelledError:
             if not interrupts.number:
                 raise

@@ -20,7 +20,7 @@ Golden = Callable[[str, str], None]
 
 COMMANDS = [
     *("plan", "diff", "validate", "apply", "repair", "destroy"),
-    *("get", "explain", "history", "timeline"),
+    *("get", "explain", "graph", "history", "timeline", "generate", "completion"),
 ]
 
 

@@ -12,7 +12,7 @@ import click
 
 from kvscheduler.render import printable
 
-from . import changing, looking, planning, remembering
+from . import changing, generating, graphing, looking, planning, remembering
 from .failure import lines
 from .settings import Limits, Settings, default_state
 
@@ -74,8 +74,11 @@ for command in (
     changing.destroy,
     looking.get,
     looking.explain,
+    graphing.graph,
     remembering.history,
     remembering.timeline,
+    generating.generate,
+    generating.completion,
 ):
     cli.add_command(command)
 

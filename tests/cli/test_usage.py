@@ -19,7 +19,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 Golden = Callable[[str, str], None]
 
 COMMANDS = [
-    *("plan", "diff", "validate", "apply", "repair", "destroy"),
+    *("plan", "diff", "validate", "apply", "try", "repair", "destroy"),
     *("get", "explain", "graph", "history", "timeline", "generate", "completion"),
 ]
 

@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 import click
 
 from kvscheduler.render import printable
 
-from . import changing, generating, graphing, looking, planning, remembering
+from . import changing, generating, graphing, looking, planning, remembering, trying
 from .failure import lines
 from .settings import Limits, Settings, default_state
 
@@ -70,6 +73,7 @@ for command in (
     planning.diff,
     planning.validate,
     changing.apply,
+    trying.try_,
     changing.repair,
     changing.destroy,
     looking.get,
@@ -105,6 +109,22 @@ def _log(*, verbose: bool) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; what goes wrong is told by lines on stderr."""
+    try:
+        return _run(arguments)
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            _flush(stream)
+
+
+def _flush(stream: TextIO) -> None:
+    """Write out what is left, unless nobody reads it any more: that changes no exit code."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         code = cli.main(arguments, prog_name="kvsctl", standalone_mode=False)
     except click.UsageError as error:

@@ -14,11 +14,11 @@ import click
 
 __all__ = ["Interrupts"]
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
-    """Hold back SIGINT and SIGTERM while the southbound is being changed.
+    """Hold back SIGINT, SIGTERM and SIGHUP while the southbound is being changed.
 
     Used within a running loop; what runs there when the first signal comes is cancelled, unless
     it is inside ``unbroken``. A second signal ends the process at once, which the journal allows.
@@ -45,9 +45,12 @@ class Interrupts:
             asyncio.get_running_loop().remove_signal_handler(number)
 
     @contextlib.contextmanager
-    def unbroken(self) -> Iterator[None]:
-        """Let what is done inside finish, whatever signal comes."""
-        if self.number:
+    def unbroken(self, *, regardless: bool = False) -> Iterator[None]:
+        """Let what is done inside finish, whatever signal comes.
+
+        Raises ``CancelledError`` where one has come before, but ``regardless``.
+        """
+        if self.number and not regardless:
             raise asyncio.CancelledError
         self._changing = True
         try:
@@ -68,12 +71,14 @@ class Interrupts:
     def _arrived(self, number: int) -> None:
         self.number = int(number)
         for each in SIGNALS:
-            # Not the loop's own removal: that would leave a second SIGINT to be an exception.
-            signal.signal(each, signal.SIG_DFL)
+            # Not the loop's own removal: that would leave a second SIGINT to be an exception. Of
+            # a terminal that is lost both the kernel and the shell may tell.
+            signal.signal(each, signal.SIG_IGN if each is signal.SIGHUP else signal.SIG_DFL)
         if self._changing:
-            click.echo(
-                "interrupted: what has begun is finished first; once more to stop at once",
-                err=True,
-            )
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                click.echo(
+                    "interrupted: what has begun is finished first; once more to stop at once",
+                    err=True,
+                )
         elif self._task is not None:
             self._task.cancel()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
@@ -65,7 +66,8 @@ async def _run(settings: Settings, work: Work, wanted: Mapping[str, object] | No
             click.echo("interrupted: nothing was changed", err=True)
             return 128 + interrupts.number
     if interrupts.number:
-        click.echo("interrupted: what had begun was finished", err=True)
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            click.echo("interrupted: what had begun was finished", err=True)
         return 128 + interrupts.number
     return code
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import logging
+import platform
 import sys
 import time
 from collections.abc import Iterator
@@ -28,18 +29,22 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.seed is not None:
         return _replay(options.seed, _effort(options, options.seed), options.run)
-    total = Tally()
+    begun, total = time.monotonic(), Tally()
     seeds: Iterator[int] = itertools.count(options.first)
     if options.runs:
         seeds = iter(range(options.first, options.first + options.runs))
     limit_s = options.seconds or (float("inf") if options.runs else SECONDS)
-    bad = _search(options, seeds, time.monotonic() + limit_s, total)
+    bad = _search(options, seeds, begun + limit_s, total)
     say(total.report())
+    spent_s = time.monotonic() - begun
+    say(f"{total.cpu_s:,.0f} s of CPU time in {spent_s:,.0f} s, {options.jobs} at once,")
+    say(f"Python {platform.python_version()}")
     if bad is None:
         say("every run ended as the oracle expects")
         return 0
-    seed, error = bad
-    say(f"\nseed {seed}: {_told(error)}\nto see it step by step: make sim SEED={seed}")
+    seed, told = bad
+    pairs = f" PAIRS={options.pairs}" if options.pairs else ""
+    say(f"\nseed {seed}: {told}\nto see it step by step: make sim SEED={seed}{pairs}")
     return 1
 
 
@@ -73,43 +78,52 @@ def _effort(options: argparse.Namespace, seed: int) -> Effort:
     return Effort(pairs=None if options.pairs == "all" else int(options.pairs))
 
 
+def _attempt(seed: int, effort: Effort) -> Tally | str:
+    """Run a seed; return what was counted, or what went wrong."""
+    try:
+        return run_seed(seed, effort)
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong is what we look for
+        return _told(error)
+
+
 def _search(
     options: argparse.Namespace, seeds: Iterator[int], end: float, total: Tally
-) -> tuple[int, BaseException] | None:
+) -> tuple[int, str] | None:
     """Run the seeds; return the first that goes wrong."""
     if options.jobs > 1:
         return _search_at_once(options, seeds, end, total)
     for seed in seeds:
         if time.monotonic() > end:
             break
-        try:
-            total.add(run_seed(seed, _effort(options, seed)))
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong is what we look for
-            return seed, error
+        outcome = _attempt(seed, _effort(options, seed))
+        if isinstance(outcome, str):
+            return seed, outcome
+        total.add(outcome)
     return None
 
 
 def _search_at_once(
     options: argparse.Namespace, seeds: Iterator[int], end: float, total: Tally
-) -> tuple[int, BaseException] | None:
-    """Run the seeds in several processes."""
-    under_way: dict[Future[Tally], int] = {}
+) -> tuple[int, str] | None:
+    """Run the seeds in several processes; those under way when one goes wrong are finished."""
+    under_way: dict[Future[Tally | str], int] = {}
+    wrong: list[tuple[int, str]] = []
     with ProcessPoolExecutor(options.jobs, initializer=_be_quiet) as pool:
         while True:
-            while len(under_way) < 2 * options.jobs and time.monotonic() < end:
+            while len(under_way) < options.jobs and time.monotonic() < end and not wrong:
                 seed = next(seeds, -1)
                 if seed < 0:
                     break
-                under_way[pool.submit(run_seed, seed, _effort(options, seed))] = seed
+                under_way[pool.submit(_attempt, seed, _effort(options, seed))] = seed
             if not under_way:
-                return None
+                return min(wrong, default=None)
             for future in wait(under_way, return_when=FIRST_COMPLETED).done:
                 seed = under_way.pop(future)
-                failed = future.exception()
-                if failed is not None:
-                    pool.shutdown(cancel_futures=True)
-                    return seed, failed
-                total.add(future.result())
+                outcome = future.result()
+                if isinstance(outcome, str):
+                    wrong.append((seed, outcome))
+                else:
+                    total.add(outcome)
 
 
 def _be_quiet() -> None:

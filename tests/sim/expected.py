@@ -11,8 +11,10 @@ from tests.sim.universe import Universe, Wanted
 
 __all__ = ["Edge", "Expectations", "Expected"]
 
-PENDING = frozenset({ValueState.PENDING, ValueState.MISSING})
-GONE = frozenset({ValueState.NONEXISTENT, ValueState.REMOVED})
+# Tuples: an enum is dear to hash.
+PENDING = (ValueState.PENDING, ValueState.MISSING)
+UNWANTED = (ValueState.OBTAINED, ValueState.NONEXISTENT)  # an engine may not have looked yet
+GONE = (ValueState.NONEXISTENT, ValueState.REMOVED)
 
 
 class Expected:
@@ -25,25 +27,36 @@ class Expected:
         self.units = oracle.units()
         self.stand = oracle.stand(universe.strangers)
         self.loose = universe.loose
+        self.lent = universe.lent
+        # What the engine may not do: to make another's value anew.
+        self.refused = {key for key in self.lent if key in self.wanted and self.wanted[key].shape}
         due: dict[str, Item] = oracle.configured(universe.strangers)
         self.due = {key: value.bare() for key, value in due.items()} if self.loose else due
         self.invalid = oracle.invalid()
         self.states = self._states()
         self.edges: dict[int, Edge | None] = {}
 
-    def _states(self) -> dict[str, frozenset[ValueState]]:
-        states: dict[str, frozenset[ValueState]] = {}
+    def _states(self) -> dict[str, tuple[ValueState, ...]]:
+        states: dict[str, tuple[ValueState, ...]] = {}
         for key, unit in self.units.items():
             if key in self.invalid:
-                states[key] = frozenset({ValueState.INVALID})
+                states[key] = (ValueState.INVALID,)
             elif key not in self.stand:
                 # What was lost, and cannot come back yet, may be called either.
                 states[key] = PENDING
             elif not unit.is_fact:
-                states[key] = frozenset({ValueState.CONFIGURED})
+                states[key] = (ValueState.CONFIGURED,)
         for key in self.oracle.unimplemented():
-            states[key] = frozenset({ValueState.UNIMPLEMENTED})
+            states[key] = (ValueState.UNIMPLEMENTED,)
+        states.update(dict.fromkeys(self.lent, UNWANTED))
+        states.update(dict.fromkeys(self.lent.keys() & self.wanted, (ValueState.CONFIGURED,)))
+        states.update(dict.fromkeys(self.refused, (ValueState.FAILED,)))
         return states
+
+    @property
+    def borrowed(self) -> Wanted:
+        """What is wanted, and others made: it has to be as it is wanted."""
+        return {k: self.wanted[k] for k in self.lent if k in self.wanted and k not in self.refused}
 
     def is_same(self, oracle: Oracle) -> bool:
         """Tell whether an oracle has come to the very same."""
@@ -80,7 +93,7 @@ class Edge:
         named = set(self.changes)
         for value in self.changes.values():
             named |= {name for name, _ in value.derives} if value is not None else set()
-        return bool(self.after.invalid & named)
+        return bool(self.after.invalid & named or self.after.refused & self.changes.keys())
 
     def sets(self, keys: Iterable[str]) -> bool:
         """Tell whether the transaction sets all of these values, or what they derive from."""
@@ -134,7 +147,7 @@ def difference(before: Wanted, after: Wanted) -> dict[str, Item | None]:
 
 
 def problems(
-    said: Mapping[str, ValueState], states: Mapping[str, frozenset[ValueState]]
+    said: Mapping[str, ValueState], states: Mapping[str, tuple[ValueState, ...]]
 ) -> Sequence[str]:
     """Return where what the engine says of its values is not what is expected."""
     return [

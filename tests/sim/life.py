@@ -8,29 +8,27 @@ import dataclasses
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from kvscheduler import JournalError, RetryPolicy, Scheduler, TransactionResult
+from kvscheduler import JournalError, Plan, RetryPolicy, Scheduler, TransactionResult
 from kvscheduler.testing import (
     Call,
     NotificationFaults,
-    SimulatedDescriptor,
-    SimulatedSouthbound,
     Weather,
 )
 from tests.sim import narrator
+from tests.sim.crashes import Crashes
 from tests.sim.expected import Edge, Expectations, Expected
-from tests.sim.strikes import Kind, Place, Script, Strike
+from tests.sim.rehearsal import Rehearsal
+from tests.sim.strikes import LONG_S, Kind, Place, Script, Strike
 from tests.sim.tally import Tally
 from tests.sim.universe import Universe
-from tests.sim.verdicts import Violation, check, check_journal, mends_itself
-from tests.sim.world import World
-from tests.sim.wrecks import AnyJournal, Wreck, discard, new_journal
+from tests.sim.universe_world import UniverseWorld
+from tests.sim.verdicts import Violation, check, look_again, mends_itself
+from tests.sim.wrecks import Wreck, discard, new_journal, wreck_of
 
 __all__ = ["Life", "Options"]
 
 RETRY = RetryPolicy(first_delay=1.0, max_delay=8.0)
 LATENCY_S = (0.01, 0.2)
-# After so long every retry and deadline of a run is over.
-LONG_S = 200.0
 ERRORS = frozenset({Kind.ERROR, Kind.FINAL, Kind.BROKEN})
 # A failure may cost one more way there and back: so many calls for each key.
 CALLS_A_ROUND = 4
@@ -50,26 +48,6 @@ class Options:
 PLAIN = Options()
 
 
-class UniverseWorld(World):
-    """The world of a universe: each prefix has its own kind of descriptor."""
-
-    def __init__(
-        self,
-        universe: Universe,
-        journal: AnyJournal | None,
-        southbound: SimulatedSouthbound | None = None,
-    ) -> None:
-        self.universe = universe
-        super().__init__(seed=universe.seed, southbound=southbound, journal=journal, history=8)
-
-    def descriptor(self, name: str) -> SimulatedDescriptor:
-        """Make the descriptor for a prefix, as the universe has it."""
-        universe = self.universe
-        return universe.kinds[name](
-            self.southbound, name, f"{name}/", loose=universe.loose, marked=universe.marked
-        )
-
-
 class Life:
     """The life of one engine in a universe; ``at`` is what is wanted now.
 
@@ -84,8 +62,9 @@ class Life:
         self.at = self.expectations.nothing
         self.say: Callable[[str], object] | None = None
         self.script = Script()
+        self.crashes = Crashes(universe, tally)
         self.number = 0
-        self.doing = "starting"
+        self._doing: tuple[object, ...] = ("starting",)
         self.world.southbound.moments.append(self._look)
         if self.journal is not None:
             self.journal.moments.append(self._look_at_journal)
@@ -96,6 +75,11 @@ class Life:
     def scheduler(self) -> Scheduler:
         """The engine."""
         return self.world.scheduler
+
+    @property
+    def doing(self) -> str:
+        """What this run is about; told only where somebody asks, since it takes its time."""
+        return ", ".join(map(str, self._doing))
 
     def play(self, story: Callable[[Life], Coroutine[Any, Any, None]]) -> None:
         """Run a story between start and close of the engine, on a loop of its own."""
@@ -121,6 +105,11 @@ class Life:
 
     # One run.
 
+    def begin(self, *doing: object) -> None:
+        """Begin another run, which is about this."""
+        self.number += 1
+        self._doing = doing
+
     async def go(
         self,
         edge: Edge,
@@ -135,24 +124,23 @@ class Life:
         from what is left.
         """
         script = self.script = Script(strikes)
-        self.number += 1
-        self.doing = f"{edge}, {options}, {', '.join(map(str, strikes)) or 'no failure'}"
+        self.begin(edge, options, *(strikes or ("no failure",)))
         southbound = self.world.southbound
         southbound.weather = script
         southbound.log.clear()
         if self.say is not None:
             narrator.before(self.say, self.number, self.doing, edge, self._plan(edge))
         wrecks: list[Wreck] = []
-        if wreck is not None and self._can_restart:
+        if wreck is not None and self.crashes.can_restart(self.world):
             chosen = wreck
-            script.on_moment = lambda moment: (
-                wrecks.append(self._wreck(moment, edge, options)) if chosen(moment) else None
+            script.on_moment.append(
+                lambda moment: (
+                    wrecks.append(self._wreck(moment, edge, options)) if chosen(moment) else None
+                )
             )
-        outcome = await self._commit(edge, options, script)
-        script.committed()
+        outcome = await self._perform(edge, options, script)
         if self.say is not None:
             narrator.after(self.say, outcome, self.world)
-        script.on_moment = None
         self.at = self._ends_at(edge, options, outcome)
         if self.at is edge.before and len(strikes) == 1 and strikes[0].kind in ERRORS:
             check(self.world, self.at)  # undone at once, not only after the cause has gone
@@ -163,14 +151,39 @@ class Life:
         most = (2 + len(strikes)) * CALLS_A_ROUND * edge.keys
         if script.counts[Place.CALL] > most:
             raise Violation(f"{script.counts[Place.CALL]} calls where {most} are plenty")
-        await self._look_again(self.world, self.journal, self.at, script)
-        self._count(script)
+        await look_again(self.world, self.at, script, self.tally)
+        self.count(script)
         for one in wrecks:
-            await self._restart(one, edge, marked_only=self.journal is None)
+            await self.crashes.restart(one, self.say)
         return script
 
-    async def _commit(
+    def _wreck(self, moment: str, edge: Edge, options: Options) -> Wreck:
+        if self.journal is not None and not self.script.written:
+            allowed: tuple[Expected, ...] = (edge.before,)
+        else:
+            allowed = (edge.after, edge.before) if options.revert else (edge.after,)
+        return wreck_of(self.world, moment, allowed)
+
+    async def _perform(
         self, edge: Edge, options: Options, script: Script
+    ) -> TransactionResult | JournalError:
+        """Commit, with a rehearsal where the universe has them."""
+        if not self.universe.rehearsed:
+            outcome = await self._commit(edge, options, script)
+            script.committed()
+            return outcome
+        rehearsal = Rehearsal(self.world, edge, self.world.random, self.tally)
+        plan = rehearsal.plan()
+        script.on_moment.append(rehearsal.now_and_then)
+        outcome = await self._commit(edge, options, script, plan)
+        script.committed()
+        refused = options.revert and edge.refused()
+        if isinstance(outcome, TransactionResult) and not (script.done or refused):
+            rehearsal.check(plan, outcome)
+        return outcome
+
+    async def _commit(
+        self, edge: Edge, options: Options, script: Script, expect: Plan | None = None
     ) -> TransactionResult | JournalError:
         retry = RETRY if options.retry else None
         newest = self._newest()
@@ -179,11 +192,11 @@ class Life:
         self.tally.transactions += 1
         try:
             if any(strike.kind is Kind.CANCEL for strike in script.due()):
-                task = asyncio.create_task(transaction.commit())
+                task = asyncio.create_task(transaction.commit(expect))
                 script.cancel = task.cancel
                 result: TransactionResult = await task
             else:
-                result = await transaction.commit()
+                result = await transaction.commit(expect)
         except JournalError as error:
             return error
         except asyncio.CancelledError:
@@ -257,8 +270,7 @@ class Life:
     ) -> None:
         """Go from target to target in bad weather, and compare when it is over."""
         southbound = self.world.southbound
-        self.number += 1
-        self.doing = f"storm: {weather}"
+        self.begin(f"storm: {weather}")
         self.script = Script()
         southbound.weather = weather
         southbound.injected.clear()
@@ -288,70 +300,12 @@ class Life:
         await self.scheduler.settle()
         southbound.weather = self.script
         check(self.world, self.at)
-        await self._look_again(self.world, self.journal, self.at, self.script)
+        await look_again(self.world, self.at, self.script, self.tally)
 
-    async def _look_again(
-        self, world: World, journal: AnyJournal | None, due: Expected, script: Script
-    ) -> None:
-        """Look whether a resync finds nothing more to do, and the journal says the same."""
-        before = script.counts[Place.CALL]
-        await world.scheduler.resync("full")
-        self.tally.transactions += 1
-        if script.counts[Place.CALL] != before:
-            raise Violation("a second resync finds something to do")
-        if journal is not None:
-            check_journal(journal, due)
-
-    def _count(self, script: Script) -> None:
+    def count(self, script: Script) -> None:
+        """Count a run and what failed in it."""
         tally = self.tally
         tally.runs += 1
         tally.fault_runs += bool(script.done)
+        tally.pairs += len(script.done) > 1
         tally.injected.update(strike.name for strike in script.done)
-
-    # Crashes.
-
-    @property
-    def _can_restart(self) -> bool:
-        """Whether law 9 promises anything here: by a journal, or by marks alone."""
-        universe = self.universe
-        return self.journal is not None or (universe.marked and "invalid" not in universe.on)
-
-    def _wreck(self, moment: str, edge: Edge, options: Options) -> Wreck:
-        journal, southbound = self.journal, self.world.southbound
-        if not self.script.written and journal is not None:
-            allowed: tuple[Expected, ...] = (edge.before,)
-        else:
-            allowed = (edge.after, edge.before) if options.revert else (edge.after,)
-        return Wreck(
-            moment=moment,
-            southbound=southbound.copy(self.world.clock),
-            journal=None if journal is None else journal.copy(),
-            allowed=allowed,
-        )
-
-    async def _restart(self, wreck: Wreck, edge: Edge, *, marked_only: bool) -> None:
-        """Start another engine on what is left, and look at what it makes of it."""
-        world = UniverseWorld(self.universe, wreck.journal, wreck.southbound)
-        script = Script()
-        wreck.southbound.weather = script
-        due = wreck.allowed[0]
-        if self.say is not None:
-            narrator.crashed(self.say, wreck)
-        try:
-            async with world.scheduler:
-                if marked_only:
-                    await world.transaction(due.wanted, resync="full").commit()
-                await world.scheduler.settle()
-                wanted = world.scheduler.values()
-                due = next((one for one in wreck.allowed if one.wanted == wanted), due)
-                if self.say is not None:
-                    narrator.verdict(self.say, world, due)
-                check(world, due)
-                await self._look_again(world, wreck.journal, due, script)
-        except Exception as error:
-            raise Violation(f"killed {wreck.moment}, then: {error}") from error
-        finally:
-            discard(wreck.journal)
-        self.tally.runs += 1
-        self.tally.fault_runs += 1
-        self.tally.crashes += 1

@@ -8,10 +8,11 @@ import gc
 import itertools
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from kvscheduler.testing import NotificationFaults, Weather
 from tests.sim.expected import Edge
+from tests.sim.late import LateComer
 from tests.sim.life import Life, Options
 from tests.sim.strikes import Kind, Place, Strike, singles
 from tests.sim.tally import Tally
@@ -49,6 +50,7 @@ class Way:
 
     edge: Edge
     cells: list[Cell]
+    has_all_pairs: bool = False
 
 
 class Seed:
@@ -71,8 +73,13 @@ class Seed:
                 break
             extent = (await life.go(edge, wreck=lambda _moment: True)).extent
             ways[target] = Way(edge, self._chosen(list(self._cells(extent))))
+            ways[target].has_all_pairs = self._has_all_pairs(extent)
+        life.tally.ways += len(ways)
+        life.tally.ways_with_all_pairs += sum(way.has_all_pairs for way in ways.values())
         await self._go_all(ways)
         await self._storms()
+        if self.universe.late:
+            await self._come_late(ways)
 
     def _ends(self) -> tuple[int, int]:
         """Choose the two wishes to go to and fro between."""
@@ -96,6 +103,10 @@ class Seed:
         if self.universe.journal != "file":
             return cells
         return self.random.sample(cells, len(cells) // FILE_SHARE)
+
+    def _has_all_pairs(self, extent: dict[Place, int]) -> bool:
+        small = extent[Place.CALL] <= PAIRS_UP_TO
+        return small and self.effort.pairs is None and self.universe.journal != "file"
 
     def _pairs(
         self, extent: dict[Place, int], alone: Sequence[Strike]
@@ -144,6 +155,15 @@ class Seed:
     def _sometimes(self, share: float) -> Callable[[str], bool] | None:
         return (lambda _moment: self.random.random() < share) if share else None
 
+    async def _come_late(self, ways: Iterable[int]) -> None:
+        """Have the descriptor of one prefix come late to each of the wishes."""
+        life = self.life
+        late = LateComer(life, self.random)
+        for target in ways:
+            edge = life.expectations.edge(life.expectations.nothing, target)
+            if edge is not None:
+                await late.play(edge, self.universe.late)
+
     async def _storms(self) -> None:
         """Go from wish to wish in bad weather, and look at what is left when it is over."""
         life, rng = self.life, self.random
@@ -155,20 +175,23 @@ class Seed:
         )
         await life.storm(
             [rng.randrange(len(self.universe.targets)) for _ in range(STORMS)],
-            _weather(rng, waits=self.universe.waits),
+            _weather(rng, self.universe),
             [Options(revert=rng.random() < 0.3, retry=rng.random() < 0.5) for _ in range(STORMS)],
         )
 
 
-def _weather(rng: random.Random, *, waits: bool) -> Weather:
+def _weather(rng: random.Random, universe: Universe) -> Weather:
     """Draw what kinds of bad weather there are, and how bad."""
     kinds = ["refused", "refused_for_good", "refused_after_effect", "cancelled", "unreadable"]
-    kinds += ["hanging", "hanging_after_effect", "stubborn"] if waits else []
+    kinds += ["hanging", "hanging_after_effect", "stubborn"] if universe.waits else []
     kinds += ["vanishing", "altered"]
     chances = {kind: rng.choice((0.05, 0.15)) for kind in kinds if rng.random() < 0.4}
     # A report that has crossed with a call, and cannot be read back, may be believed in vain.
     announced = 0.0 if "unreadable" in chances else 0.5
-    return Weather(**chances, restarting=rng.choice((0.0, 0.0, 0.02)), announced=announced)
+    restarting = rng.choice((0.0, 0.0, 0.02))
+    if universe.lent:
+        restarting = 0.0  # what others made and is lost may be made by us the next time
+    return Weather(**chances, restarting=restarting, announced=announced)
 
 
 def run_seed(seed: int, effort: Effort, say: Say | None = None) -> Tally:

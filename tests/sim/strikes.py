@@ -12,11 +12,17 @@ from collections.abc import Callable, Iterator, Sequence
 from kvscheduler import JournalError
 from kvscheduler.testing import Call, Fault, Hang, SimulatedError, When
 
-__all__ = ["Kind", "Place", "Script", "Strike", "singles"]
+__all__ = ["LONG_S", "Kind", "Place", "Script", "Strike", "singles"]
+
+
+# After so long every retry and deadline of a run is over.
+LONG_S = 200.0
 
 
 class Place(enum.Enum):
     """What is counted to find where a strike goes; moments are all of the others' too."""
+
+    __hash__ = object.__hash__  # dear otherwise, and asked for at every moment
 
     CALL = "call"
     RETRIEVE = "retrieve"
@@ -58,6 +64,9 @@ class Strike:
         return f"{self.kind.value}{place}{when}"
 
 
+_NOTHING = dict.fromkeys(Place, 0)
+
+
 class Script:
     """Counts what happens, and strikes where it is due.
 
@@ -66,18 +75,19 @@ class Script:
 
     def __init__(self, strikes: Sequence[Strike] = ()) -> None:
         self._due = {(one.place, one.at): one for one in strikes}
-        self.counts = dict.fromkeys(Place, 0)
+        self.counts = _NOTHING.copy()
         self.done: list[Strike] = []
-        self.on_moment: Callable[[str], object] | None = None
+        self.on_moment: list[Callable[[str], object]] = []
         self.cancel: Callable[[], object] | None = None
         self.hangs: list[Hang] = []
         self.written = False
         # How much was done in the commit itself.
-        self.extent = dict(self.counts)
+        self.extent = _NOTHING
 
     def committed(self) -> None:
-        """Note that the commit is over."""
+        """Note that the commit is over, and with it the moments to be told of."""
         self.extent = dict(self.counts)
+        self.on_moment = []
 
     def _count(self, place: Place) -> Strike | None:
         at = self.counts[place]
@@ -96,7 +106,7 @@ class Script:
     def end(self) -> None:
         """Strike no more, release what hangs."""
         self._due.clear()
-        self.on_moment = None
+        self.on_moment = []
         for hang in self.hangs:
             hang.release()
 
@@ -147,8 +157,8 @@ class Script:
     def _pass(self, name: str) -> None:
         if self._count(Place.MOMENT) is not None and self.cancel is not None:
             self.cancel()
-        if self.on_moment is not None:
-            self.on_moment(name)
+        for callback in self.on_moment:
+            callback(name)
 
 
 def singles(counts: dict[Place, int], *, waits: bool) -> Iterator[Strike]:

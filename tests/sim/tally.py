@@ -14,14 +14,21 @@ class Tally:
     """Counts; ``runs`` are ways from one wanted state to another, each looked at afterwards.
 
     ``fault_runs`` are those in which something failed, crashes and restarts among them.
+    ``ways`` are plans; of those ``with_all_pairs`` every two failures were tried together.
     """
 
     seeds: int = 0
     runs: int = 0
     fault_runs: int = 0
     transactions: int = 0
+    dry_runs: int = 0
     operations: int = 0
+    ways: int = 0
+    ways_with_all_pairs: int = 0
+    pairs: int = 0
+    late: int = 0
     crashes: int = 0
+    crashes_again: int = 0
     injected: Counter[str] = dataclasses.field(default_factory=Counter)
     cpu_s: float = 0.0
 
@@ -37,11 +44,17 @@ class Tally:
             f"seeds              {self.seeds:>12,}",
             f"runs               {self.runs:>12,}",
             f"  with failures    {self.fault_runs:>12,}",
+            f"  with two         {self.pairs:>12,}",
+            f"  late descriptors {self.late:>12,}",
+            f"ways               {self.ways:>12,}",
+            f"  with all pairs   {self.ways_with_all_pairs:>12,}",
             f"transactions       {self.transactions:>12,}",
+            f"dry runs           {self.dry_runs:>12,}",
             f"operations         {self.operations:>12,}",
             f"injected failures  {self.injected.total() + self.crashes:>12,}",
             *(f"  {count:>12,}  {name}" for name, count in sorted(self.injected.items())),
             f"  {self.crashes:>12,}  crash, and another start",
+            f"  {self.crashes_again:>12,}  of them during the recovery from another",
             f"fault runs a second of CPU time {self.fault_runs / (self.cpu_s or 1):,.0f}",
         ]
         return "\n".join(lines)

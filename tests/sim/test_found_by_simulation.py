@@ -242,3 +242,76 @@ def test_a_ring_that_loses_its_ground_while_one_fails_to_go_goes_with_the_next_r
         world.check()
 
     play(run)
+
+
+def test_what_a_held_up_base_derives_anew_is_made_once_the_late_call_is_over() -> None:
+    async def run(world: World) -> None:
+        await world.commit({"a/3": N(derives=(("a/z", N()), ("c/x", N())))})
+        world.southbound.plan_fault(Fault(key="a/z", kind="update", hang=Hang(), when=AFTER))
+        kept = N(shape=1, derives=(("c/x", N(data=1)),))
+        change = {"a/2": N(derives=(("a/z", N(data=1)),)), "a/3": kept}
+        await world.commit(change, retry=RETRY)
+        await world.clock.advance(100.0)
+        world.check()
+
+    play(run, World(kind=AsyncSimulatedDescriptor))
+
+
+def test_a_circle_that_lost_its_ground_while_one_failed_to_go_goes_with_the_retry() -> None:
+    async def run(world: World) -> None:
+        start = {"a/2": N(any_of=("b/",)), "b/2": N(needs=("a/2",)), "b/1": N()}
+        await world.commit(start, retry=RETRY)
+        _fails_once(world, "delete", "b/2")
+        await world.commit({"b/1": None}, retry=RETRY)
+        await world.clock.advance(100.0)
+        world.check()
+
+    play(run)
+
+
+def test_an_undo_brings_back_a_derived_value_that_went_for_nothing() -> None:
+    async def run(world: World) -> None:
+        deriving = {"b/3": N(derives=(("f/1", N()),))}
+        await world.commit({**deriving, "c/1": N(derives=(("b/y", N(needs=("f/1",))),))})
+        _fails_once(world, "update", "b/3")
+        change = {"a/1": N(needs=("b/p",), derives=(("f/1", N()),)), "b/3": N()}
+        result = await world.transaction(change, revert=True).commit()
+        assert result.reverted
+        world.check()
+
+    play(run)
+
+
+def test_an_undo_takes_a_fact_back_from_where_it_has_moved() -> None:
+    async def run(world: World) -> None:
+        ring = {"b/2": N(needs=("f/2",)), "c/1": N(needs=("b/2",), derives=(("f/2", N()),))}
+        await world.commit({"a/1": N(), **ring})
+        _fails_once(world, "delete", "c/1")
+        change = {"a/1": N(shape=1, derives=(("f/2", N()),)), "b/2": None, "c/1": None}
+        result = await world.transaction(change, revert=True).commit()
+        assert result.reverted
+        world.check()
+
+    play(run)
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_value_of_others_is_theirs_after_a_kill_while_it_is_taken_over(*, marked: bool) -> None:
+    journal = MemoryJournal()
+    world = World(journal=journal, marked=marked)
+    left = _killed_at(world, "before effect of update a/1", journal)
+
+    async def take_over(world: World) -> None:
+        world.southbound.add("a/1", N(), announce=True)
+        await world.scheduler.settle()
+        await world.transaction({"a/1": N(data=1)}).commit()
+
+    async def hand_back(world: World) -> None:
+        await world.scheduler.settle()
+        await world.transaction({"a/1": None}).commit()
+        world.southbound.check()
+
+    play(take_over, world)
+    again = play(hand_back, left[0])
+
+    assert again.southbound.others() == {"a/1": N(data=1)}

@@ -18,6 +18,7 @@ from tests.sim.universe import draw
 SEEDS = range(40)
 GROUP = 8
 FILES = (3, 8)
+THREADED = 42
 FEW = Effort(pairs=8, crash_share=0.015)
 
 
@@ -47,14 +48,16 @@ def test_it_does_so_with_the_journal_in_a_file_too(seed: int) -> None:
     assert tally.crashes > 20
 
 
-def test_the_same_seed_is_the_same_run() -> None:
+@pytest.mark.parametrize("seed", [7, THREADED])
+def test_the_same_seed_is_the_same_run(seed: int) -> None:
     first: list[object] = []
     again: list[object] = []
 
-    tallies = [run_seed(7, FEW, lines.append) for lines in (first, again)]
+    tallies = [run_seed(seed, FEW, lines.append) for lines in (first, again)]
 
     assert first == again
     assert len(first) > 1000
+    assert draw(THREADED).threaded
     one, other = (dataclasses.replace(tally, cpu_s=0.0) for tally in tallies)
     assert one == other
 
@@ -67,6 +70,8 @@ def test_the_seeds_bring_all_features_and_all_kinds_of_failures() -> None:
 
     assert {universe.journal for universe in universes} == {"", "memory", "file"}
     assert len(frozenset().union(*(universe.on for universe in universes))) == 8
+    for later in ("troubled", "rehearsed", "lent", "late", "threaded"):
+        assert {bool(getattr(universe, later)) for universe in universes} == {True, False}
     due = {Strike(Place.CALL, 0, kind).name for kind in Kind} - {
         Strike(Place.CALL, 0, kind).name for kind in (Kind.CANCEL, Kind.CRASH)
     }

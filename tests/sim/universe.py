@@ -11,6 +11,7 @@ import random
 from collections.abc import Mapping, Sequence
 
 from kvscheduler.testing import AsyncSimulatedDescriptor, Item, SimulatedDescriptor
+from tests.sim.blocking import OrderedBlockingDescriptor
 
 __all__ = ["Universe", "draw"]
 
@@ -20,10 +21,13 @@ NORTH = ("a/1", "a/2", "a/3", "b/1", "b/2", "b/3", "c/1", "c/2")
 DERIVED = ("c/x", "b/y", "a/z")
 FACTS = ("f/1", "f/2")
 STRANGERS = ("a/p", "b/p")
+LENT = ("a/t", "b/t")
 NOBODYS = "d/1"
 CLAIMS = ("eth0", "eth1", "eth2")
 PREFIXES = ("a/", "b/", "c/", "f/", "c/x")
 FEATURES = ("needs", "any_of", "derives", "claims", "shapes", "invalid", "strangers", "nobodys")
+THREADS = 0.1
+WAITING = (AsyncSimulatedDescriptor, OrderedBlockingDescriptor)
 RARE = {"invalid": 0.25, "nobodys": 0.2, "strangers": 0.4}
 
 
@@ -32,7 +36,10 @@ class Universe:
     """All that a seed decides before anything happens.
 
     ``targets`` are what the northbound may want as a whole; ``journal`` is "", "memory" or
-    "file".
+    "file". ``troubled``: recoveries fail, or are killed, too; ``rehearsed``: there are dry runs
+    between transactions and in the middle of them; ``lent`` are those of the strangers that
+    the northbound may come to want, and so take over; ``late`` is the prefix whose descriptor
+    registers late now and then, "" for none.
     """
 
     seed: int
@@ -44,16 +51,26 @@ class Universe:
     loose: bool
     latency: bool
     journal: str
+    troubled: bool
+    rehearsed: bool
+    lent: Wanted
+    late: str
 
     @property
     def waits(self) -> bool:
         """Whether every descriptor's calls may take time."""
-        return all(issubclass(kind, AsyncSimulatedDescriptor) for kind in self.kinds.values())
+        return all(issubclass(kind, WAITING) for kind in self.kinds.values())
+
+    @property
+    def threaded(self) -> bool:
+        """Whether some calls run in threads."""
+        return OrderedBlockingDescriptor in self.kinds.values()
 
 
 def draw(seed: int, *, journal: str | None = None) -> Universe:
     """Draw the universe of a seed; ``journal`` fixes which journal it has."""
     rng = random.Random(seed)
+    more = random.Random(f"more {seed}")  # so that what came later leaves the rest as it was
     on = frozenset(one for one in FEATURES if rng.random() < RARE.get(one, 0.65))
     kind = rng.choice(("plain", "plain", "async", "async", "mixed"))
     drawn = rng.choices(("", "memory", "file"), (8, 16, 1))[0]
@@ -61,11 +78,14 @@ def draw(seed: int, *, journal: str | None = None) -> Universe:
     targets: list[Wanted] = [sound({key: item(rng, on, key, chosen) for key in chosen})]
     for _ in range(rng.choice((1, 1, 2))):
         targets.append(changed(rng, on, targets[-1]))
-    return Universe(
+    strangers = _strangers(rng, on)
+    lent = _lent(more)
+    universe = Universe(
         seed=seed,
         on=on,
-        strangers=_strangers(rng, on),
-        targets=tuple(targets),
+        strangers={**strangers, **lent},
+        lent=lent,
+        targets=tuple(_borrowing(more, one, lent) for one in targets),
         kinds={
             name: AsyncSimulatedDescriptor
             if kind == "async" or (kind == "mixed" and rng.random() < 0.5)
@@ -76,7 +96,19 @@ def draw(seed: int, *, journal: str | None = None) -> Universe:
         loose=rng.random() < 0.15,
         latency=rng.random() < 0.3 and kind == "async",
         journal=drawn if journal is None else journal,
+        troubled=more.random() < 0.4,
+        rehearsed=more.random() < 0.3,
+        late=more.choice("abc") if more.random() < 0.3 else "",
     )
+    return _with_threads(more, universe)
+
+
+def _with_threads(rng: random.Random, universe: Universe) -> Universe:
+    """Let the calls of a descriptor or two run in threads, now and then."""
+    if rng.random() > THREADS:
+        return universe
+    blocking = dict.fromkeys(rng.sample("abc", rng.randint(1, 3)), OrderedBlockingDescriptor)
+    return dataclasses.replace(universe, kinds={**universe.kinds, **blocking})
 
 
 def _strangers(rng: random.Random, on: frozenset[str]) -> Wanted:
@@ -84,6 +116,27 @@ def _strangers(rng: random.Random, on: frozenset[str]) -> Wanted:
         return {}
     chosen = rng.sample(STRANGERS, rng.randint(1, 2))
     return {key: Item(data=rng.randint(0, 1)) for key in chosen}
+
+
+def _lent(rng: random.Random) -> Wanted:
+    """Draw what others made and the northbound may want as well."""
+    if rng.random() < 0.7:
+        return {}
+    return {key: Item(data=rng.randint(0, 1)) for key in rng.sample(LENT, rng.randint(1, 2))}
+
+
+def _borrowing(rng: random.Random, wanted: Wanted, lent: Wanted) -> Wanted:
+    """Draw what of it is wanted; another shape would take a recreate, which nobody may do."""
+    borrowed = {
+        key: Item(
+            data=rng.randint(0, 2),
+            shape=int(rng.random() < 0.15),
+            needs=tuple(rng.sample(sorted(wanted), rng.randint(0, 1))),
+        )
+        for key in lent
+        if rng.random() < 0.6
+    }
+    return {**wanted, **borrowed}
 
 
 def changed(rng: random.Random, on: frozenset[str], before: Wanted) -> Wanted:

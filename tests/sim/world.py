@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-import random
+import functools
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from random import Random
 from typing import Any
 
 from kvscheduler import ClaimConflict, Plan, RetryPolicy, Scheduler, TransactionResult
@@ -49,10 +50,29 @@ class World:
         self.kind, self.loose, self.marked = kind, loose, marked
         self.descriptors = [self.descriptor(name) for name in prefixes]
         self.scheduler = Scheduler(self.descriptors, clock=self.clock, **options)
-        self.rules = Rules(self.descriptors)
-        self.oracle = Oracle(self.rules)
-        self.coming = self.oracle
-        self.random = random.Random(seed)
+        self.seed = seed
+
+    # Made when they are asked for: most restarted engines are not.
+
+    @functools.cached_property
+    def rules(self) -> Rules:
+        """The meaning of values."""
+        return Rules(self.descriptors)
+
+    @functools.cached_property
+    def oracle(self) -> Oracle:
+        """What ought to be wanted now."""
+        return Oracle(self.rules)
+
+    @functools.cached_property
+    def coming(self) -> Oracle:
+        """What is wanted once the change under way is in."""
+        return self.oracle
+
+    @functools.cached_property
+    def random(self) -> Random:
+        """Chance, seeded."""
+        return Random(self.seed)
 
     def descriptor(self, name: str) -> SimulatedDescriptor:
         """Make a descriptor for the prefix of that name."""

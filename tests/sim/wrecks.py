@@ -8,12 +8,13 @@ import pathlib
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from kvscheduler.journal import Journal, Made, Wanted
-from kvscheduler.testing import MemoryJournal, SimulatedSouthbound
+from kvscheduler.testing import MemoryJournal, SimulatedSouthbound, VirtualClock
 from tests.sim.expected import Expected
 
-__all__ = ["AnyJournal", "FileJournal", "Wreck", "discard", "new_journal"]
+__all__ = ["AnyJournal", "FileJournal", "Wreck", "discard", "new_journal", "wreck_of"]
 
 
 class FileJournal(Journal):
@@ -68,12 +69,39 @@ AnyJournal = FileJournal | MemoryJournal
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Wreck:
-    """The southbound and the journal at a moment, and what may be wanted there."""
+    """The southbound and the journal at a moment, and what may be wanted there.
+
+    ``again``: what was killed had just begun on another wreck.
+    """
 
     moment: str
     southbound: SimulatedSouthbound
     journal: AnyJournal | None
     allowed: tuple[Expected, ...]
+    again: bool = False
+
+
+class HasJournal(Protocol):
+    """A world, as far as a kill is concerned."""
+
+    southbound: SimulatedSouthbound
+    clock: VirtualClock
+    journal: AnyJournal | None
+
+
+def wreck_of(
+    world: HasJournal, moment: str, allowed: tuple[Expected, ...], *, again: bool = False
+) -> Wreck:
+    """Return what a kill at this moment leaves."""
+    journal = None if world.journal is None else world.journal.copy()
+    announced = () if journal is None else journal.peek().made
+    return Wreck(
+        moment=moment,
+        southbound=world.southbound.copy(world.clock, announced),
+        journal=journal,
+        allowed=allowed,
+        again=again,
+    )
 
 
 def new_journal(kind: str) -> AnyJournal | None:

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Threads in simulations: real ones, of which one runs at a time, in the order of their starts."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Iterable
+
+__all__ = ["Threads"]
+
+# The scheduler's own threads are known by their names.
+_PREFIX = "kvscheduler-"
+_PATIENCE_S = 10.0
+
+
+@dataclasses.dataclass(eq=False, slots=True)
+class _Parked:
+    """A thread that waits for its turn, which it may have once ``until`` is set."""
+
+    until: threading.Event
+    turn: threading.Event = dataclasses.field(default_factory=threading.Event)
+
+
+class Threads:
+    """Lets one thread run at a time: the loop's, or the first of those that may go on.
+
+    They go in the order in which they were started, so that the same seed is the same run.
+    """
+
+    def __init__(self) -> None:
+        self.in_use = False
+        self._foreign = set(threading.enumerate())
+        self._changed = threading.Condition()
+        self._parked: dict[threading.Thread, _Parked] = {}
+        self._ending: set[threading.Thread] = set()
+        self._over: set[threading.Thread] = set()
+        self._abandoned = False
+
+    def park(self, until: threading.Event | None = None) -> None:
+        """Wait, in a thread, for the next turn, and until something is set."""
+        entry = _Parked(_SET if until is None else until)
+        with self._changed:
+            self._parked[threading.current_thread()] = entry
+            self._changed.notify()
+        entry.turn.wait()
+        if self._abandoned:
+            message = "the simulation has ended"
+            raise RuntimeError(message)
+
+    def leave(self) -> None:
+        """Hear from a thread that its call is over: what it reports next is its last word."""
+        self._ending.add(threading.current_thread())
+
+    def hear(self) -> None:
+        """Hear that the current thread, if it is not the loop's, has reported something."""
+        thread = threading.current_thread()
+        if thread in self._ending:
+            with self._changed:
+                self._ending.discard(thread)
+                self._over.add(thread)
+                self._changed.notify()
+
+    def run_next(self) -> bool:
+        """Let the first thread that may go on run until it waits again; tell if there was one."""
+        with self._changed:
+            alive = self._alive()
+            self._wait(alive)
+            for thread in alive:
+                entry = self._parked.get(thread)
+                if entry is not None and entry.until.is_set():
+                    del self._parked[thread]
+                    entry.turn.set()
+                    self._wait([thread])
+                    return True
+        return False
+
+    def abandon(self) -> None:
+        """Let go of all threads that still wait."""
+        self._abandoned = True
+        with self._changed:
+            for entry in self._parked.values():
+                entry.turn.set()
+
+    def _alive(self) -> list[threading.Thread]:
+        own = [one for one in threading.enumerate() if one.name.startswith(_PREFIX)]
+        self._over.intersection_update(own)
+        return [one for one in own if one not in self._over and one not in self._foreign]
+
+    def _wait(self, threads: Iterable[threading.Thread]) -> None:
+        """Wait until each of them waits for its turn, or is through."""
+        for thread in threads:
+            settled = self._changed.wait_for(_settles(self, thread), _PATIENCE_S)
+            assert settled, f"{thread.name} does not come to an end"
+
+    def is_settled(self, thread: threading.Thread) -> bool:
+        """Tell whether a thread waits, or is through."""
+        return thread in self._parked or thread in self._over
+
+
+def _settles(threads: Threads, thread: threading.Thread) -> Callable[[], bool]:
+    return lambda: threads.is_settled(thread)
+
+
+_SET = threading.Event()
+_SET.set()

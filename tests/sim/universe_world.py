@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An engine in a drawn universe: each prefix has its own kind of descriptor."""
+
+from __future__ import annotations
+
+from kvscheduler.testing import SimulatedDescriptor, SimulatedSouthbound
+from tests.sim.loop import SimulationClock
+from tests.sim.universe import Universe
+from tests.sim.world import World
+from tests.sim.wrecks import AnyJournal
+
+__all__ = ["UniverseWorld"]
+
+
+class UniverseWorld(World):
+    """The world of a universe: each prefix has its own kind of descriptor, but for one perhaps."""
+
+    def __init__(
+        self,
+        universe: Universe,
+        journal: AnyJournal | None,
+        southbound: SimulatedSouthbound | None = None,
+        *,
+        without: str = "",
+    ) -> None:
+        self.universe = universe
+        self.journal = journal
+        if southbound is None:
+            clock = SimulationClock()
+            clock.loop.threads.in_use = universe.threaded
+            southbound = SimulatedSouthbound(seed=universe.seed, clock=clock)
+        prefixes = [name for name in universe.kinds if name != without]
+        seed = universe.seed
+        super().__init__(
+            prefixes=prefixes, seed=seed, southbound=southbound, journal=journal, history=8
+        )
+
+    def descriptor(self, name: str) -> SimulatedDescriptor:
+        """Make the descriptor for a prefix, as the universe has it."""
+        universe = self.universe
+        return universe.kinds[name](
+            self.southbound, name, f"{name}/", loose=universe.loose, marked=universe.marked
+        )

@@ -20,7 +20,7 @@ Golden = Callable[[str, str], None]
 
 COMMANDS = [
     *("plan", "diff", "validate", "apply", "try", "repair", "destroy"),
-    *("get", "explain", "graph", "history", "timeline", "generate", "completion"),
+    *("get", "explain", "graph", "history", "timeline", "generate", "completion", "report"),
 ]
 
 

@@ -15,7 +15,7 @@ import click
 
 from kvscheduler.render import printable
 
-from . import changing, generating, graphing, looking, planning, remembering, trying
+from . import changing, generating, graphing, looking, planning, remembering, reporting, trying
 from .failure import lines
 from .settings import Limits, Settings, default_state
 
@@ -81,6 +81,7 @@ for command in (
     graphing.graph,
     remembering.history,
     remembering.timeline,
+    reporting.report,
     generating.generate,
     generating.completion,
 ):

@@ -71,7 +71,7 @@ def test_the_version_is_one_line(run: Run) -> None:
     [
         (["plan"], "error: Missing argument 'FILE...'. (see kvsctl plan --help)\n"),
         (["plan", "--json", "--dot", "x"], "error: --json and --dot exclude each other (see kv"),
-        (["repare"], "error: No such command 'repare'. Did you mean 'repair'?"),
+        (["repare"], "error: No such command 'repare'. (Did you mean one of: 'repair', 'report'?)"),
         (["plan", "--color", "pink", "x"], "error: Invalid value for '--color': 'pink' is not"),
         (["get", "--view", "past"], "error: Invalid value for '--view': 'past' is not one of"),
     ],

@@ -13,6 +13,7 @@ need() { # need COMMAND PACKAGE
 
 need ip iproute2
 need ping iputils-ping
+need iptables iptables
 "$1" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 [ -n "$missing" ] || exit 0
 

@@ -23,15 +23,16 @@ def linux_scheduler(
     owner: str = "kvs",
     max_parallel: int = MAX_PARALLEL,
     deadline_s: float = DEADLINE_S,
+    watch: bool = False,
 ) -> Scheduler:
     """Return an engine for this machine's networking that begins nothing by itself.
 
     It takes up what the journal in ``state`` says, and changes the system only when told to. A
     journal can hold every value that files can, so all their classes are loaded. What another
-    ``owner`` has made on this machine is a stranger's.
+    ``owner`` has made on this machine is a stranger's. ``watch``: what drifts is put back at once.
     """
     return Scheduler(
-        linux.descriptors(owner),
+        linux.descriptors(owner, watch=watch),
         journal=state,
         recover=False,
         max_parallel=max_parallel,

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import json
 import pathlib
 import secrets
 import subprocess
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any
 
 from google.protobuf.message import Message
@@ -17,10 +18,15 @@ from google.protobuf.message import Message
 from kvs_descriptors import linux
 from kvs_descriptors.linux import keys, syscalls
 from kvs_descriptors.linux.kernel import Kernel
+from kvs_descriptors.netalloc import keys as netalloc_keys
+from kvs_descriptors.netalloc.reference import ALLOCATIONS
 from kvscheduler import Retrieved
 from ligato.linux.interfaces.interface_pb2 import BridgeLink, Interface, VethLink
+from ligato.linux.iptables.iptables_pb2 import RuleChain
+from ligato.linux.l3.arp_pb2 import ARPEntry
 from ligato.linux.l3.route_pb2 import Route
 from ligato.linux.namespace.namespace_pb2 import NamedNamespace, NetNamespace
+from ligato.netalloc.netalloc_pb2 import IPAllocation
 
 
 def may_make_namespaces() -> bool:
@@ -41,6 +47,10 @@ class Bench:
         self.folder = folder
         self.id = secrets.token_hex(2)
         self.known: dict[str, Any] = {}
+        # What descriptors have reported.
+        self.told: list[dict[str, Any]] = []
+        self.refreshes: list[tuple[tuple[str, ...], bool]] = []
+        self.allocated: dict[str, Any] = {}
         self.restart()
 
     def restart(self) -> None:
@@ -56,16 +66,20 @@ class Bench:
     def notify(
         self, changes: Mapping[str, Any], metadata: Mapping[str, Any] | None = None
     ) -> None:
-        raise AssertionError("nothing notifies yet")
+        self.told.append(dict(changes))
 
     def failed(self, key: str, error: Exception) -> None:
-        raise AssertionError("nothing breaks by itself yet")
+        raise AssertionError("nothing breaks by itself")
 
     def request_resync(self, prefix: str = "") -> None:
-        raise AssertionError("nothing asks for a resync yet")
+        raise AssertionError("nothing asks for a resync without an engine")
+
+    def request_refresh(self, keys: Iterable[str], *, around: bool = False) -> None:
+        self.refreshes.append((tuple(keys), around))
 
     def metadata(self, descriptor: str) -> Mapping[str, Any]:
-        return self.known if descriptor == "linux-interface" else {}
+        known = {"linux-interface": self.known, ALLOCATIONS: self.allocated}
+        return known.get(descriptor, {})
 
     def run(self, scenario: Coroutine[Any, Any, None]) -> None:
         async def whole() -> None:
@@ -102,6 +116,12 @@ class Bench:
         found = [one for one in self.ip(namespace, "link", "show") if one["ifname"] == name]
         return found[0] if found else None
 
+    def read(self, namespace: str, path: pathlib.Path) -> str:
+        """Return what a file of /proc/sys says in a namespace."""
+        enter = ["nsenter", f"--net={self.path(namespace)}"] if namespace else []
+        done = subprocess.run([*enter, "cat", str(path)], check=True, capture_output=True)
+        return done.stdout.decode().strip()
+
     def names(self, namespace: str) -> set[str]:
         return {one["ifname"] for one in self.ip(namespace, "link", "show")} - {"lo"}
 
@@ -122,9 +142,11 @@ class Bench:
     async def create(self, key: str, value: Message) -> Any:
         descriptor = self.descriptor(key)
         descriptor.validate(key, value)
-        metadata = await descriptor.create(key, value)
+        metadata = await ended(descriptor.create(key, value))
         if isinstance(value, Interface):
             self.known[value.name] = metadata
+        elif isinstance(value, IPAllocation):
+            self.allocated[descriptor.label(key)] = metadata
         return metadata
 
     async def make(self, *values: Message) -> None:
@@ -138,14 +160,15 @@ class Bench:
 
     async def delete(self, value: Message) -> None:
         key = key_of(value)
-        await self.descriptor(key).delete(key, value, self.known.get(getattr(value, "name", "")))
+        metadata = self.known.get(getattr(value, "name", ""))
+        await ended(self.descriptor(key).delete(key, value, metadata))
 
     async def retrieve(self, name: str, *expected: Message) -> dict[str, Retrieved]:
         """Retrieve everything of a descriptor's, in the engine's order."""
-        for before in ("linux-namespace", "linux-interface", name):
+        for before in ("linux-namespace", ALLOCATIONS, "linux-interface", name):
             asked = [Retrieved(key_of(one), one) for one in expected]
             asked = [one for one in asked if self.descriptors[before].selects(one.key)]
-            found = await self.descriptors[before].retrieve(asked)
+            found = await ended(self.descriptors[before].retrieve(asked))
         return {one.key: one for one in found}
 
     def clean(self) -> None:
@@ -163,11 +186,22 @@ class Bench:
         return bool(found) and (name.startswith(f"t{self.id}") or found["group"] != "default")
 
 
+async def ended(call: Any) -> Any:
+    """Return what a method gives, be it ``def`` or ``async def``."""
+    return await call if inspect.isawaitable(call) else call
+
+
 def key_of(value: Message) -> str:
     if isinstance(value, NamedNamespace):
         return keys.namespace(value.name)
     if isinstance(value, Route):
         return keys.route(value.dst_network, value.outgoing_interface)
+    if isinstance(value, RuleChain):
+        return keys.rule_chain(value.name)
+    if isinstance(value, ARPEntry):
+        return keys.arp(value.interface, value.ip_address)
+    if isinstance(value, IPAllocation):
+        return netalloc_keys.ip(value.network_name, value.interface_name)
     assert isinstance(value, Interface)
     return keys.interface(value.name)
 

@@ -34,8 +34,9 @@ async def apply(
     return await transaction.commit()
 
 
-def reaches(bench: Bench, namespace: str, address: str) -> bool:
-    command = ["nsenter", f"--net={bench.path(namespace)}", "ping", "-c1", "-W2", address]
+def reaches(bench: Bench, namespace: str, address: str, *, seconds: int = 2) -> bool:
+    ping = ["ping", "-c1", f"-W{seconds}", address]
+    command = ["nsenter", f"--net={bench.path(namespace)}", *ping]
     return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 

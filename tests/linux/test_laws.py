@@ -125,7 +125,7 @@ def links_in(place: str, shown: Sequence[Any]) -> dict[Any, Any]:
         if name == "lo":
             continue
         # A bridge takes its MTU and MAC from its ports.
-        own = () if kind == "bridge" else (one["mtu"], one["address"])
+        own = () if kind == "bridge" else (one["mtu"], one.get("address"))
         state = ("UP" in one["flags"], one.get("ifalias"), one["group"])
         seen[place, "link", name] = (one["ifindex"], kind, *state, *own)
         if "master" in one:
@@ -248,8 +248,13 @@ def with_key(value: Message) -> tuple[str, Any]:
     return key_of(value), value
 
 
-def laws(rig: type[Wires], values: st.SearchStrategy[tuple[str, Any]]) -> type[unittest.TestCase]:
-    chosen = settings(max_examples=EXAMPLES, stateful_step_count=STEPS, phases=PHASES)
+def laws(
+    rig: type[Wires],
+    values: st.SearchStrategy[tuple[str, Any]],
+    *,
+    examples: int = EXAMPLES,
+) -> type[unittest.TestCase]:
+    chosen = settings(max_examples=examples, stateful_step_count=STEPS, phases=PHASES)
     test = descriptor_laws(Wires.descriptors, values=values, southbound=rig, settings=chosen)
     return pytest.mark.usefixtures("privileged")(test)
 

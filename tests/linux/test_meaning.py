@@ -115,15 +115,11 @@ REFUSED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "twice": ({"ip_addresses": ["fd00::1/64", "FD00:0::1/64"]}, ("ip_addresses[1]",)),
     "multicast": ({"ip_addresses": ["224.0.0.1/24"]}, ("ip_addresses[0]",)),
     "no type": ({"type": Interface.UNDEFINED}, ("type",)),
-    "unsupported": ({"type": Interface.TAP_TO_VPP}, ("type",)),
+    "another type's part": ({"type": Interface.TAP_TO_VPP}, ("veth",)),
     "another's part": ({"veth": None, "tap": TapLink(vpp_tap_if_name="t")}, ("tap",)),
     "no peer": ({"veth": None}, ("veth", "peer_if_name")),
     "own peer": ({"veth": VethLink(peer_if_name="e")}, ("veth", "peer_if_name")),
-    "offloading": (
-        {"veth": VethLink(peer_if_name="p", rx_checksum_offloading="CHKSM_OFFLOAD_DISABLED")},
-        ("veth", "rx_checksum_offloading"),
-    ),
-    "vrf": ({"vrf_master_interface": "v"}, ("vrf_master_interface",)),
+    "own vrf": ({"vrf_master_interface": "e"}, ("vrf_master_interface",)),
     "ns of no type": ({"namespace": NetNamespace(reference="x")}, ("namespace", "type")),
     "ns of no process": (
         {"namespace": NetNamespace(type=NetNamespace.PID, reference="0")},

@@ -108,7 +108,7 @@ def test_a_place_is_another_way_to_write_a_reference(reference: NetNamespace) ->
         ("PID", ""),
         ("PID", "0"),
         ("PID", "-1"),
-        ("PID", "١"),
+        ("PID", "\u0661"),
         ("PID", "4194305"),
         ("FD", ""),
         ("FD", "relative"),

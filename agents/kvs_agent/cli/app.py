@@ -15,7 +15,17 @@ import click
 
 from kvscheduler.render import printable
 
-from . import changing, generating, graphing, looking, planning, remembering, reporting, trying
+from . import (
+    changing,
+    generating,
+    graphing,
+    looking,
+    planning,
+    remembering,
+    reporting,
+    trying,
+    watching,
+)
 from .failure import lines
 from .settings import Limits, Settings, default_state
 
@@ -75,6 +85,7 @@ for command in (
     changing.apply,
     trying.try_,
     changing.repair,
+    watching.watch,
     changing.destroy,
     looking.get,
     looking.explain,

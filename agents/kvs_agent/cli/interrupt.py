@@ -68,6 +68,10 @@ class Interrupts:
         finally:
             loop.add_signal_handler(signal.SIGINT, self._arrived, signal.SIGINT)
 
+    def forgive(self) -> None:
+        """Take the signal that came for the end that was to be expected."""
+        self.number = 0
+
     def _arrived(self, number: int) -> None:
         self.number = int(number)
         for each in SIGNALS:

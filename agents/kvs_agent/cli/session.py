@@ -43,21 +43,31 @@ class Session:
 Work = Callable[[Session], Awaitable[int]]
 
 
-def run(settings: Settings, work: Work, wanted: Mapping[str, object] | None = None) -> int:
+def run(
+    settings: Settings,
+    work: Work,
+    wanted: Mapping[str, object] | None = None,
+    *,
+    watch: bool = False,
+) -> int:
     """Do one piece of work with an engine that has looked at the system; return its exit code.
 
-    ``wanted`` are values about to be wanted, to look whether they are there already.
+    ``wanted`` are values about to be wanted, to look whether they are there already. With
+    ``watch`` the engine goes on looking.
     """
-    return asyncio.run(_run(settings, work, wanted))
+    return asyncio.run(_run(settings, work, wanted, watch=watch))
 
 
-async def _run(settings: Settings, work: Work, wanted: Mapping[str, object] | None) -> int:
+async def _run(
+    settings: Settings, work: Work, wanted: Mapping[str, object] | None, *, watch: bool
+) -> int:
     # Here, since the engine and its southbound are most of a command's start.
     from kvs_agent.wiring import linux_scheduler  # noqa: PLC0415
 
     with Interrupts() as interrupts:
         try:
-            async with linux_scheduler(settings.state, **settings.limits) as scheduler:
+            engine = linux_scheduler(settings.state, watch=watch, **settings.limits)
+            async with engine as scheduler:
                 await scheduler.refresh(wanted=wanted)
                 code = await work(Session(scheduler, interrupts, settings.state))
         except asyncio.CancelledError:

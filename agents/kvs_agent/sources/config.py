@@ -27,17 +27,22 @@ _STEP = re.compile(r"([^\[\]]+)|\[([0-9]+)\]")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Place:
-    """Where a value stands: its path in a file, whose lines are known."""
+    """Where a value stands: its path in a file, whose lines are known; and what message it is."""
 
     file: str
     path: tuple[str | int, ...]
     lines: Mapping[tuple[str | int, ...], int] = dataclasses.field(repr=False)
+    message: Any = dataclasses.field(repr=False)
 
     def line(self, fields: Iterable[str] = ()) -> int:
         """Return the line of a field of the value, or of what of its path is written out."""
-        path = self.path
+        path, message = self.path, self.message
         for step in _steps(fields):
-            names = (step, _camel(step)) if isinstance(step, str) else (step,)
+            names: tuple[str | int, ...] = (step,)
+            if isinstance(step, str) and message is not None:
+                names = _spellings(message, step)
+                field = message.fields_by_name.get(step)
+                message = field and field.message_type
             known = next((name for name in names if (*path, name) in self.lines), None)
             if known is None:
                 break
@@ -102,11 +107,11 @@ def from_data(data: Any, file: str, path: tuple[str | int, ...] = ()) -> Configu
     return reader.configuration()
 
 
-def to_data(wanted: Configuration) -> dict[str, Any]:
-    """Return a configuration as plain data in the shape of a file; ``from_data`` reads it."""
+def to_data(wanted: Mapping[str, Message]) -> dict[str, Any]:
+    """Return values as plain data in the shape of a file; ``from_data`` reads it."""
     data: dict[str, Any] = {}
     for model in MODELS:
-        for key in sorted(wanted.places):
+        for key in sorted(wanted):
             if isinstance(wanted[key], model.message):
                 ones = data.setdefault(model.section, {}).setdefault(model.field, [])
                 ones.append(
@@ -161,7 +166,8 @@ class _Reader:
             return
         for model in MODELS:
             for path, one in _instances(data, model):
-                self._add(model, one, Place(file, (*above, *path), document.lines))
+                message: Any = model.message.DESCRIPTOR
+                self._add(model, one, Place(file, (*above, *path), document.lines, message))
 
     def _add(self, model: Model, data: Mapping[str, Any], place: Place) -> None:
         value = model.message()
@@ -191,21 +197,24 @@ class _Reader:
 def _instances(
     data: Mapping[str, Any], model: Model
 ) -> Iterator[tuple[tuple[str | int, ...], Mapping[str, Any]]]:
-    section, below = _either(data, model.section)
-    field, ones = _either(below or {}, model.field)
+    root: Any = Config.DESCRIPTOR
+    section, below = _either(data, root, model.section)
+    inside = root.fields_by_name[model.section].message_type
+    field, ones = _either(below or {}, inside, model.field)
     for index, one in enumerate(ones or ()):
         yield (section, field, index), one
 
 
-def _either(data: Mapping[str, Any], name: str) -> tuple[str, Any]:
+def _either(data: Mapping[str, Any], message: Any, name: str) -> tuple[str, Any]:
     """Return a field as it is written, in either of its two ways, and its value."""
-    written = name if name in data else _camel(name)
+    written = next((one for one in _spellings(message, name) if one in data), name)
     return written, data.get(written)
 
 
-def _camel(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(part.capitalize() for part in others)
+def _spellings(message: Any, name: str) -> tuple[str, ...]:
+    """Return the two ways in which a field of a message may be written."""
+    field = message.fields_by_name.get(name)
+    return (name, field.json_name) if field is not None else (name,)
 
 
 def _steps(fields: Iterable[str]) -> Iterator[str | int]:

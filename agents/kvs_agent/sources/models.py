@@ -9,10 +9,13 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from kvs_descriptors import netalloc
 from kvs_descriptors.linux import keys
 from ligato.linux.interfaces.interface_pb2 import Interface
+from ligato.linux.iptables.iptables_pb2 import RuleChain
 from ligato.linux.l3.arp_pb2 import ARPEntry
 from ligato.linux.l3.route_pb2 import Route
+from ligato.netalloc.netalloc_pb2 import IPAllocation
 
 __all__ = ["MODELS", "Model"]
 
@@ -29,6 +32,13 @@ class Model:
 
 
 MODELS = (
+    Model(
+        section="netalloc_config",
+        field="ip_addresses",
+        message=IPAllocation,
+        needed=("network_name", "interface_name", "address"),
+        key=lambda value: netalloc.keys.ip(value.network_name, value.interface_name),
+    ),
     Model(
         section="linux_config",
         field="interfaces",
@@ -49,5 +59,12 @@ MODELS = (
         message=Route,
         needed=("outgoing_interface", "dst_network"),
         key=lambda value: keys.route(value.dst_network, value.outgoing_interface),
+    ),
+    Model(
+        section="linux_config",
+        field="rule_chains",
+        message=RuleChain,
+        needed=("name",),
+        key=lambda value: keys.rule_chain(value.name),
     ),
 )

@@ -9,44 +9,73 @@ from __future__ import annotations
 
 from typing import Any
 
+from kvs_descriptors import netalloc
 from kvscheduler import Descriptor
 
 from . import keys
 from .address import AddressDescriptor
+from .allocated import AllocatedDescriptor
+from .arp import ArpDescriptor
 from .channel import Refused
+from .expected_address import ExpectedAddressDescriptor
+from .host_interface import HostInterfaceDescriptor
 from .interface import InterfaceDescriptor
+from .iptables import RuleChainDescriptor
 from .kernel import Kernel, NamespaceGone
 from .link import Link
+from .member import MemberDescriptor
+from .microservice import MicroserviceDescriptor
 from .namespace import NamespaceDescriptor, with_namespaces
 from .port import PortDescriptor
 from .route import RouteDescriptor
+from .vrf import VrfDescriptor
 
 __all__ = [
     "AddressDescriptor",
+    "AllocatedDescriptor",
+    "ArpDescriptor",
+    "ExpectedAddressDescriptor",
+    "HostInterfaceDescriptor",
     "InterfaceDescriptor",
     "Kernel",
     "Link",
+    "MemberDescriptor",
+    "MicroserviceDescriptor",
     "NamespaceDescriptor",
     "NamespaceGone",
     "PortDescriptor",
     "Refused",
     "RouteDescriptor",
+    "RuleChainDescriptor",
+    "VrfDescriptor",
     "descriptors",
     "keys",
     "with_namespaces",
 ]
 
 
-def descriptors(owner: str = "kvs", kernel: Kernel | None = None) -> list[Descriptor[Any, Any]]:
+def descriptors(
+    owner: str = "kvs", kernel: Kernel | None = None, *, watch: bool = False
+) -> list[Descriptor[Any, Any]]:
     """Return descriptors for all of Linux that is supported, for one engine.
 
     ``owner`` is written into the marks: give engines that share a machine different ones.
+    ``watch``: what others change is noticed and put back, for as long as the engine runs.
     """
     shared = kernel or Kernel(owner)
     return [
-        NamespaceDescriptor(shared),
+        NamespaceDescriptor(shared, watch=watch),
+        MicroserviceDescriptor(shared, watch=watch),
+        HostInterfaceDescriptor(shared, watch=watch),
         InterfaceDescriptor(shared),
+        *netalloc.descriptors(),
         AddressDescriptor(shared),
+        ExpectedAddressDescriptor(shared),
+        AllocatedDescriptor(),
         PortDescriptor(shared),
+        MemberDescriptor(shared),
+        VrfDescriptor(shared),
         RouteDescriptor(shared),
+        ArpDescriptor(shared),
+        RuleChainDescriptor(shared),
     ]

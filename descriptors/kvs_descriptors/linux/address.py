@@ -1,27 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses of interfaces: derived values, one for each; all that they are is in their keys."""
+"""Addresses of interfaces: derived values, one for each; all that they are is in their keys.
+
+A key holds the address itself, or a reference to an allocated one, which is followed when the
+address is set.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import ipaddress
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import Message
 
-from kvscheduler import Descriptor, Origin, Retrieved, Southbound
+from kvs_descriptors.netalloc import NotAllocated, Reference, reference
+from kvscheduler import Depends, Descriptor, Origin, Retrieved, Southbound
 
 from . import channel, codec, keys, names
 from .channel import Refused
 from .kernel import Kernel, NamespaceGone
 from .link import Link
 from .looking import look_into
-from .lookup import interface_link, interface_links
+from .lookup import InterfaceUnknown, interface_link, interface_links
 from .sharing import Shared
+from .vrf import UNKNOWN_VRF, needs_vrf, vrf_of
 
-__all__ = ["AddressDescriptor", "address_message"]
+__all__ = ["AddressDescriptor", "address_message", "check_written", "resolved", "written"]
 
 EXISTS = frozenset({errno.EEXIST})
 GONE = frozenset({errno.EADDRNOTAVAIL, errno.ENODEV})
@@ -42,8 +50,8 @@ ADDRESS_PROTOCOL = 107
 Address = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 
 
-class AddressDescriptor(Descriptor[Empty, None]):
-    """Addresses of interfaces.
+class AddressDescriptor(Descriptor[Message, str]):
+    """Addresses of interfaces; the metadata is the address, where the key has a reference.
 
     An IPv6 address is set without duplicate address detection: it can be used at once, and does
     not vanish a second later when a neighbour answers; who has which address is decided here.
@@ -51,7 +59,7 @@ class AddressDescriptor(Descriptor[Empty, None]):
 
     name = "linux-address"
     key_prefix = "linux/interface/"
-    retrieve_after = ("linux-interface",)
+    retrieve_after = ("linux-interface", reference.ALLOCATIONS)
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
@@ -65,29 +73,49 @@ class AddressDescriptor(Descriptor[Empty, None]):
         """Take the addresses out of all that is derived from interfaces."""
         return key.startswith(self.key_prefix) and keys.parse_address(key) is not None
 
-    async def create(self, key: str, value: Empty) -> None:
+    def dependencies(self, key: str, value: Message) -> Iterable[Depends]:
+        """Need the allocation, of an address that goes by a reference, and the VRF, if any."""
+        interface, text = _parse(key)
+        yield from reference.needs(text, interface)
+        yield from needs_vrf(interface, value)
+
+    def equivalent(self, key: str, old: Message, new: Message) -> bool:
+        """Tell whether both are in the same VRF, as far as is known; all else is in the key."""
+        return UNKNOWN_VRF in (old, new) or vrf_of(old) == vrf_of(new)
+
+    def requires_recreate(
+        self, key: str, old: Message, new: Message, metadata: str | None
+    ) -> bool:
+        """Take the address away before its interface changes the VRF, which drops IPv6 ones."""
+        return vrf_of(old) != vrf_of(new)
+
+    async def create(self, key: str, value: Message) -> str | None:
         """Set the address; one of ours that is there is a success."""
         interface, text = _parse(key)
+        address = resolved(self._southbound, interface, text)
         found = interface_link(self._southbound, interface)
         within = await self._kernel.channel(found.namespace)
         flags = channel.NLM_F_CREATE | channel.NLM_F_EXCL
-        body = address_message(found.index, names.address(text))
+        body = address_message(found.index, address)
         made = await within.call(channel.RTM_NEWADDR, flags, body, key, tolerate=EXISTS)
-        if made is None and await self._is_anothers(key, found):
+        place = keys.address(interface, str(address))
+        # On another's interface it may well be there already; then it stays when we go, too.
+        if made is None and not found.is_lent and await self._is_anothers(place, found):
             raise Refused(errno.EEXIST, "others have set this address", key)
+        return str(address) if reference.is_reference(text) else None
 
-    async def delete(self, key: str, value: Empty, metadata: None) -> None:
+    async def delete(self, key: str, value: Message, metadata: str | None) -> None:
         """Remove the address; one that is gone, with its interface or alone, is a success."""
         interface, text = _parse(key)
+        address = resolved(self._southbound, interface, metadata or text)
         try:
             found = interface_link(self._southbound, interface)
             within = await self._kernel.channel(found.namespace)
             # The kernel does not match the mark, so another's would be hit.
-            if await self._is_anothers(key, found):
+            if await self._is_anothers(keys.address(interface, str(address)), found):
                 return
-        except (LookupError, NamespaceGone):
+        except (InterfaceUnknown, NamespaceGone):
             return
-        address = names.address(text)
         body = codec.address_body(found.index, address.ip.packed, address.network.prefixlen)
         await within.call(channel.RTM_DELADDR, 0, body, key, tolerate=GONE)
 
@@ -103,24 +131,51 @@ class AddressDescriptor(Descriptor[Empty, None]):
         if asked is not None:
             names = {_parse(key)[0] for key in asked}
             links = {name: found for name, found in links.items() if name in names}
-        look = functools.partial(self._look, is_few=asked is not None, links=links)
+        is_few = asked is not None and len(links) <= FEW
+        look = functools.partial(self._look, is_few=is_few, links=links)
         looked = await look_into((one.namespace for one in links.values()), look)
-        known = {one.key for one in expected}
+        known = {one.key: one.value for one in expected}
+        wanted_as = self._wanted_as(known)
         found = [
-            Retrieved(key, Empty(), None, Origin.NORTHBOUND if is_ours else Origin.UNKNOWN)
+            _retrieved(key, place, known.get(key, UNKNOWN_VRF), is_ours=is_ours)
             for there in looked.found.values()
-            for key, is_ours in there.items()
+            for place, is_ours in there.items()
+            for key in wanted_as.get(place, (place,))
             if (is_ours or key in known) and (asked is None or key in asked)
         ]
         places = {name: one.namespace for name, one in links.items()}
         unread = [key for key in known if places.get(_parse(key)[0]) in looked.failed]
         return looked.answer(found, unread)
 
+    def _wanted_as(self, known: Collection[str]) -> dict[str, list[str]]:
+        """Return under which keys addresses are expected of which at least one is a reference."""
+        expected = {_parse(key) for key in known}
+        expected |= {
+            (interface, text)
+            for interface, texts in self._kernel.references.items()
+            for text in texts
+        }
+        found: dict[str, list[str]] = defaultdict(list)
+        for interface, text in sorted(expected):
+            if reference.is_reference(text):
+                with contextlib.suppress(NotAllocated):
+                    address = resolved(self._southbound, interface, text)
+                    place = keys.address(interface, str(address))
+                    key = keys.address(interface, text)
+                    # What is expected now counts for more than what an interface once had.
+                    if key in known or place not in known:
+                        found[place].append(key)
+        for place, wanted in found.items():
+            if place in known:
+                wanted.append(place)
+        return found
+
     async def _is_anothers(self, key: str, found: Link) -> bool:
         """Tell whether an address is there without our mark, where the kernel keeps marks."""
         if not KEEPS_MARKS:
             return False
-        there = await self._shared.ask(found.namespace, _parse(key)[0], found)
+        interface, _ = _parse(key)
+        there = await self._shared.ask(found.namespace, interface, found)
         return not there.get(key, True)
 
     async def _look_at(self, namespace: str, links: Mapping[str, Link]) -> dict[str, bool]:
@@ -155,6 +210,35 @@ def address_message(index: int, address: Address) -> bytes:
         broadcast = address.network.broadcast_address.packed
         attributes.append(codec.attribute(codec.IFA_BROADCAST, broadcast))
     return codec.address_body(index, address.ip.packed, length, attributes)
+
+
+def resolved(southbound: Southbound, interface: str, text: str) -> Address:
+    """Return the address that a text is, or that is allocated as it says."""
+    if not reference.is_reference(text):
+        return names.address(text)
+    allocations = southbound.metadata(reference.ALLOCATIONS)
+    return reference.find(text, interface, allocations)
+
+
+def written(interface: str, text: str) -> str:
+    """Return an address or a reference as it stands in keys, whatever way it was written."""
+    found = Reference.parse(text, interface)
+    return names.canonical(text) if found is None else found.written_on(interface)
+
+
+def check_written(interface: str, text: str, *field: str) -> Address | None:
+    """Return an interface's address, None for a reference to one; refuse what is neither."""
+    if not reference.is_reference(text):
+        return names.check_address(text, *field)
+    reference.check(text, *field, only=interface, is_gateway=False)
+    return None
+
+
+def _retrieved(key: str, place: str, value: Message, *, is_ours: bool) -> Retrieved:
+    """Return an address that stands under a key; ``place`` is the key with the address itself."""
+    _, text = _parse(place)
+    origin = Origin.NORTHBOUND if is_ours else Origin.UNKNOWN
+    return Retrieved(key, value, None if key == place else text, origin)
 
 
 def _parse(key: str) -> tuple[str, str]:

@@ -31,12 +31,14 @@ RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 class Opened:
     """A netlink socket in a namespace, and what stands for the namespace, as descriptors.
 
-    ``is_ours`` says that the namespace bears our mark.
+    ``is_ours`` says that the namespace bears our mark. ``ear_fd`` is a socket that is told of
+    what happens there, -1 where nobody asked for one.
     """
 
     fd: int
     netns_fd: int
     is_ours: bool
+    ear_fd: int = -1
 
 
 class Channel:

@@ -18,6 +18,7 @@ __all__ = [
     "LinkRecord",
     "address_body",
     "attribute",
+    "byte",
     "decode_address",
     "decode_attributes",
     "decode_route",
@@ -26,6 +27,7 @@ __all__ = [
     "nested",
     "number",
     "route_body",
+    "short",
     "text",
     "to_number",
 ]
@@ -49,7 +51,7 @@ IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER = 1, 3, 4, 5, 10
 IFLA_LINKINFO, IFLA_IFALIAS, IFLA_AF_SPEC, IFLA_GROUP = 18, 20, 26, 27
 IFLA_NET_NS_FD, IFLA_EXT_MASK = 28, 29
 IFLA_LINK_NETNSID, IFLA_TARGET_NETNSID, IFLA_PROP_LIST, IFLA_ALT_IFNAME = 37, 46, 52, 53
-IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
+IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND = 1, 2, 4
 
 # Attributes of an address (linux/if_addr.h).
 IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST, IFA_FLAGS, IFA_PROTO = 1, 2, 4, 8, 11
@@ -57,7 +59,8 @@ IFA_F_NODAD = 0x02
 
 # Attributes of a route (linux/rtnetlink.h).
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_TABLE = 1, 4, 5, 6, 15
-RT_TABLE_MAIN, RTN_UNICAST = 254, 1
+RT_TABLE_UNSPEC, RT_TABLE_MAIN, RTN_UNICAST = 0, 254, 1
+LARGEST_BYTE = 255
 
 
 def attribute(kind: int, payload: bytes) -> bytes:
@@ -69,6 +72,16 @@ def attribute(kind: int, payload: bytes) -> bytes:
 def text(kind: int, value: str) -> bytes:
     """Return an attribute that holds a string."""
     return attribute(kind, value.encode() + b"\0")
+
+
+def byte(kind: int, value: int) -> bytes:
+    """Return an attribute that holds 8 bits."""
+    return attribute(kind, bytes([value]))
+
+
+def short(kind: int, value: int) -> bytes:
+    """Return an attribute that holds 16 bits."""
+    return attribute(kind, value.to_bytes(2, sys.byteorder))
 
 
 def number(kind: int, value: int) -> bytes:
@@ -105,7 +118,7 @@ def address_body(
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class IPRoute:
-    """A route in the main table, as the kernel has it."""
+    """A route as the kernel has it; ``table`` is the main one where nothing else is said."""
 
     destination: bytes
     length: int
@@ -114,6 +127,7 @@ class IPRoute:
     priority: int = 0
     scope: int = 0
     protocol: int = 0
+    table: int = RT_TABLE_MAIN
 
 
 def route_body(route: IPRoute) -> bytes:
@@ -123,7 +137,7 @@ def route_body(route: IPRoute) -> bytes:
         route.length,
         0,
         0,
-        RT_TABLE_MAIN,
+        route.table if route.table <= LARGEST_BYTE else RT_TABLE_UNSPEC,
         route.protocol,
         route.scope,
     )
@@ -133,6 +147,8 @@ def route_body(route: IPRoute) -> bytes:
         body += attribute(RTA_GATEWAY, route.gateway)
     if route.priority:
         body += number(RTA_PRIORITY, route.priority)
+    if route.table > LARGEST_BYTE:
+        body += number(RTA_TABLE, route.table)
     return body
 
 
@@ -188,7 +204,7 @@ class LinkRecord:
 
     @property
     def master(self) -> int:
-        """The index of the bridge that the link is plugged into, or 0."""
+        """The index of the link that this one is plugged into (bridge, bond, VRF), or 0."""
         return self._number(IFLA_MASTER)
 
     @property
@@ -215,6 +231,17 @@ class LinkRecord:
     def kind(self) -> str:
         """The kernel's word for what kind of link this is; "" for hardware and lo."""
         return _string(self._info().get(IFLA_INFO_KIND, b""))
+
+    @property
+    def master_kind(self) -> str:
+        """The kernel's word for the kind of link that this one is plugged into, or ""."""
+        return _string(self._info().get(IFLA_INFO_SLAVE_KIND, b""))
+
+    @property
+    def other_names(self) -> list[str]:
+        """The alternative names."""
+        names = self.attributes.get(IFLA_PROP_LIST, b"")
+        return [_string(raw) for _, raw in _attributes(names, 0, len(names))]
 
     def options(self) -> dict[int, bytes]:
         """Return the attributes that belong to the kind."""
@@ -249,10 +276,9 @@ def decode_address(body: bytes) -> tuple[int, bytes, int, int]:
 
 def decode_route(body: bytes) -> IPRoute | None:
     """Read a route out of an answer's body; None where it is none that we could have made."""
-    family, length, _, _, _, protocol, scope, kind, _ = RTMSG.unpack_from(body)
+    family, length, _, _, table, protocol, scope, kind, _ = RTMSG.unpack_from(body)
     found = decode_attributes(body, RTMSG.size)
-    table = to_number(found.get(RTA_TABLE, b""))
-    if kind != RTN_UNICAST or table != RT_TABLE_MAIN or RTA_OIF not in found:
+    if kind != RTN_UNICAST or RTA_OIF not in found:
         return None
     return IPRoute(
         destination=found.get(RTA_DST, bytes(IPV4_BYTES if family == AF_INET else IPV6_BYTES)),
@@ -262,4 +288,5 @@ def decode_route(body: bytes) -> IPRoute | None:
         priority=to_number(found.get(RTA_PRIORITY, b"")),
         scope=scope,
         protocol=protocol,
+        table=to_number(found.get(RTA_TABLE, b"")) or table,
     )

@@ -3,24 +3,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from collections.abc import Iterable, Sequence
 
 from google.protobuf.empty_pb2 import Empty
 
-from kvscheduler import Depends, DependsOnAny, Derived, Descriptor, InvalidValue, Retrieved
+from kvs_descriptors.netalloc import NotAllocated
+from kvs_descriptors.netalloc.reference import ALLOCATIONS, is_reference
+from kvscheduler import (
+    Depends,
+    DependsOnAny,
+    Derived,
+    Descriptor,
+    InvalidValue,
+    Retrieved,
+    Southbound,
+)
 from ligato.linux.interfaces.interface_pb2 import Interface
 
-from . import channel, codec, keys, link, names, places
-from .address import address_message
+from . import channel, codec, keys, link, names, neighbours, offloading, places
+from .address import address_message, check_written, resolved, written
 from .channel import Refused
 from .deleting import Deleting
 from .inventory import Inventory
 from .kernel import Kernel, NamespaceGone
-from .kinds import Kind, kinds
+from .kinds import Kind, Lent, kinds
+from .kinds.kind import copy_of
+from .lending import Lending
 from .link import Link
+from .looking import look_into
 from .making import Making
 from .survey import Survey, place_of
+from .upon import addresses, derived_addresses, derived_vrf
 
 __all__ = ["InterfaceDescriptor"]
 
@@ -36,13 +51,18 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
 
     name = "linux-interface"
     key_prefix = keys.INTERFACE
-    retrieve_after = ("linux-namespace",)
+    retrieve_after = ("linux-namespace", ALLOCATIONS)
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._kinds = kinds()
         self._making = Making(kernel)
         self._deleting = Deleting()
+        self._lending = Lending(kernel)
+
+    def attach(self, southbound: Southbound) -> None:
+        """Learn where to ask for allocated addresses, and for other interfaces."""
+        self._southbound = self._making.southbound = self._lending.southbound = southbound
 
     def validate(self, key: str, value: Interface) -> None:
         """Check names, numbers and addresses before the kernel sees any."""
@@ -57,7 +77,9 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
         if value.phys_address:
             names.check_mac(value.phys_address, "phys_address")
         if value.vrf_master_interface:
-            raise InvalidValue("VRFs are not supported yet", ("vrf_master_interface",))
+            names.check_logical_name(value.vrf_master_interface, "vrf_master_interface")
+            if value.vrf_master_interface == value.name:
+                raise InvalidValue("the VRF is another interface", ("vrf_master_interface",))
         _check_addresses(value)
         self._check_kind(value)
 
@@ -78,15 +100,14 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
         return old == new or self._normal(old) == self._normal(new)
 
     def _normal(self, value: Interface) -> Interface:
-        normal = Interface()
-        normal.CopyFrom(value)
+        normal = copy_of(value)
         kind = self._kinds.get(value.type)
         normal.protected = False  # says nothing about the kernel
         normal.host_if_name = link.host_name(value)
         normal.phys_address = "" if value.link_only else value.phys_address.lower()
         normal.mtu = value.mtu or (kind.default_mtu if kind else None) or 0
         del normal.ip_addresses[:]
-        normal.ip_addresses.extend(sorted(_addresses(value)))
+        normal.ip_addresses.extend(sorted(one.key for one in derived_addresses(value)))
         if kind is not None:
             kind.normalize(normal)
         return normal
@@ -103,8 +124,8 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
         """Bring along the fact of being up, the addresses, and what the kind brings along."""
         if value.enabled:
             yield Derived(keys.state(value.name), Empty())
-        for address in _addresses(value):
-            yield Derived(keys.address(value.name, address), Empty())
+        yield from derived_vrf(value)
+        yield from derived_addresses(value)
         kind = self._kinds.get(value.type)
         if kind is not None:
             yield from kind.derived(value)
@@ -128,13 +149,20 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
             old.type != new.type
             or link.namespace_of(old) != link.namespace_of(new)
             or link.host_name(old) != link.host_name(new)
+            or old.link_only != new.link_only
             or kind is None
+            or _wants_mtu_of_birth(kind, old, new)
             or kind.requires_recreate(old, new)
         )
 
     async def create(self, key: str, value: Interface) -> Link:
-        """Make the link, or finish what an earlier create has begun."""
-        made = await self._making.create(value, self._kinds[value.type])
+        """Make the link, or finish what an earlier create has begun; borrow one of others'."""
+        kind = self._kinds[value.type]
+        if isinstance(kind, Lent):
+            made = await self._lending.take(value, kind)
+        else:
+            made = await self._making.create(value, kind)
+            await kind.settle(None, value, made, self._kernel)
         self._kernel.seen[value.name] = made
         return made
 
@@ -143,36 +171,61 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
     ) -> Link | None:
         """Change MTU, MAC, state and options in place."""
         kind = self._kinds[new.type]
-        if metadata is None or not _differs_in_kernel(kind, old, new):
+        if metadata is None:
             return None
         within = await self._kernel.channel(metadata.namespace)
-        attributes = [*link.settings(new, kind.default_mtu), *kind.changes(new)]
+        if isinstance(kind, Lent):
+            if await self._lending.change(new, kind, metadata) and new.enabled:
+                await self._restore_ipv6(within, new, metadata.index)
+            return None
+        if _differs_in_kernel(kind, old, new):
+            await self._change(within, kind, old, new, metadata)
+        await kind.settle(old, new, metadata, self._kernel)
+        return None
+
+    async def _change(
+        self, within: channel.Channel, kind: Kind, old: Interface, new: Interface, metadata: Link
+    ) -> None:
+        attributes = link.settings(new, kind.default_mtu)
         if old.ipv4_forwarding and not new.ipv4_forwarding:
             attributes.append(link.NO_FORWARDING)
-        body = codec.link_body(attributes, index=metadata.index, up=new.enabled)
-        await within.call(channel.RTM_NEWLINK, 0, body, f"interface {new.name}")
+        # With the MAC address the kernel drops all neighbours, fixed ones too.
+        has_new_mac = old.phys_address.lower() != new.phys_address.lower()
+        fixed = await neighbours.ours(within, metadata.index) if has_new_mac else []
+        for body in kind.requests(new, attributes, metadata.index):
+            await within.call(channel.RTM_NEWLINK, 0, body, f"interface {new.name}")
+        for one in fixed:
+            await neighbours.put(within, one, f"a neighbour of {new.name}")
         if old.enabled != new.enabled:
             await self._restore_ipv6(within, new, metadata.index)
-        return None
 
     async def _restore_ipv6(self, within: channel.Channel, value: Interface, index: int) -> None:
         """Set the IPv6 addresses again, all of which the kernel drops when a link goes down."""
         flags = channel.NLM_F_CREATE | channel.NLM_F_REPLACE
-        for text in _addresses(value):
-            address = names.address(text)
+        for text in addresses(value):
+            try:
+                address = resolved(self._southbound, value.name, text)
+            except NotAllocated:
+                # Then it is not set either.
+                continue
             if address.version == IPV6:
                 body = address_message(index, address)
                 await within.call(channel.RTM_NEWADDR, flags, body, f"address {text}")
 
     async def delete(self, key: str, value: Interface, metadata: Link | None) -> None:
-        """Delete the link if it is still there and ours."""
+        """Delete the link if it is still there and ours; give one that is others' back."""
         self._making.drop(value.name, value.veth.peer_if_name)
         self._kernel.seen.pop(value.name, None)
+        is_lent = isinstance(self._kinds.get(value.type), Lent)
         place = metadata or Link(0, link.namespace_of(value), link.host_name(value))
-        try:
-            within = await self._kernel.channel(place.namespace)
-        except NamespaceGone:
-            return
+        with contextlib.suppress(NamespaceGone):
+            if is_lent or place.is_lent:
+                await self._lending.give_back(value.name, place)
+            else:
+                await self._delete(value, place)
+
+    async def _delete(self, value: Interface, place: Link) -> None:
+        within = await self._kernel.channel(place.namespace)
         name = "" if place.index else place.host_if_name
         # Indexes and names may have come to stand for another's link, so the mark is looked at.
         found = await link.find(within, name=name, index=place.index)
@@ -194,17 +247,31 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
         """Return our interfaces, and what stands in the places of expected ones."""
         only = None if keys is None else set(keys)
         asked = [one for one in expected if only is None or one.key in only]
+        for one in asked:
+            self._kernel.references[one.value.name] = _references(one.value)
         survey = Survey(self._kernel)
         also = {"", *self._kernel.marked} if only is None else None
         looked = await survey.look(asked, also)
-        inventory = Inventory(looked.found, self._kinds, self._making.mark(""))
+        inventory = Inventory(
+            looked.found, self._kinds, self._making.mark(""), self._lending, self._kernel.seen
+        )
         for namespace, end in inventory.doubtful():
             inventory.learn(namespace, end, await survey.other_end(namespace, end))
+        await self._look_at_checksums(inventory)
         found = self._found(inventory, asked, is_all=only is None)
         if only is None:
             self._kernel.seen = {one.value.name: one.metadata for one in found.values()}
         unread = [one.key for one in asked if place_of(one) in looked.failed]
         return looked.answer(found.values(), unread)
+
+    async def _look_at_checksums(self, inventory: Inventory) -> None:
+        async def look(place: str) -> dict[str, offloading.Checksums]:
+            return await offloading.look(await self._kernel.channel(place), cables[place])
+
+        cables = inventory.cables()
+        looked = await look_into(cables, look)
+        for place, checksums in looked.found.items():
+            inventory.learn_checksums(place, checksums)
 
     def _found(
         self, inventory: Inventory, asked: Sequence[Retrieved], *, is_all: bool
@@ -215,6 +282,8 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
                 found[one.key] = there
         if is_all:
             for there in inventory.unexpected(one.value.name for one in asked):
+                found.setdefault(there.key, there)
+            for there in inventory.loans(one.value for one in asked):
                 found.setdefault(there.key, there)
         return found
 
@@ -246,11 +315,14 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
         return within is not None and self._making.is_left_behind(within, found)
 
 
-def _addresses(value: Interface) -> list[str]:
-    """Return the addresses as they stand in keys, whatever way they were written."""
-    if value.link_only:
-        return []
-    return [names.canonical(text) for text in value.ip_addresses]
+def _wants_mtu_of_birth(kind: Kind, old: Interface, new: Interface) -> bool:
+    """Tell whether an MTU is to be as the kernel chooses it, which it does only once."""
+    is_chosen = kind.default_mtu is None and not isinstance(kind, Lent)
+    return is_chosen and bool(old.mtu) and not new.mtu
+
+
+def _references(value: Interface) -> list[str]:
+    return [text for text in addresses(value) if is_reference(text)]
 
 
 def _differs_in_kernel(kind: Kind, old: Interface, new: Interface) -> bool:
@@ -267,10 +339,11 @@ def _check_addresses(value: Interface) -> None:
     seen = set()
     for index, text in enumerate(value.ip_addresses):
         where = f"ip_addresses[{index}]"
-        address = names.check_address(text, where)
-        if address in seen:
+        address = check_written(value.name, text, where)
+        one = written(value.name, text)
+        if one in seen:
             raise InvalidValue(f"{text} is there twice", (where,))
-        seen.add(address)
-        if address.version == IPV6 and 0 < value.mtu < LEAST_IPV6_MTU:
+        seen.add(one)
+        if address and address.version == IPV6 and 0 < value.mtu < LEAST_IPV6_MTU:
             needs = f"IPv6 ({address}) takes an MTU of at least {LEAST_IPV6_MTU}"
             raise InvalidValue(needs, ("mtu",))

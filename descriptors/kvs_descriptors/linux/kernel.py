@@ -6,25 +6,39 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+import re
 import socket
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from ligato.linux.namespace.namespace_pb2 import NetNamespace
 
 from . import netns, places, syscalls
 from .channel import Channel, Opened
 from .courier import Courier
-from .link import Link
+from .lookup import Seen
 from .netns import FOLDER, NamespaceFolder
+from .watch_ear import subscribe
+
+if TYPE_CHECKING:
+    from .link import Link
+    from .watch import Watch
 
 __all__ = ["Kernel", "NamespaceGone"]
 
+PROCESS = re.compile(r"/proc/([0-9]{1,7})/ns/net")
+
 
 class NamespaceGone(OSError):
-    """A namespace is not there, or no longer there; for a delete that is a success."""
+    """A namespace is not there, or no longer there; for a delete that is a success.
 
-    def __init__(self, name: str) -> None:
+    ``is_news``: it has gone just now, and what stands for it as a value does not tell so yet.
+    """
+
+    def __init__(self, name: str, *, is_news: bool = False) -> None:
         super().__init__(f"there is no network namespace {name}")
         self.name = name
+        self.is_news = is_news
 
 
 class Kernel:
@@ -41,13 +55,41 @@ class Kernel:
         self.marked: frozenset[str] = frozenset()
         # Where interfaces are, as last retrieved, made or deleted. The engine's metadata tells it
         # too, but of what is being retrieved only after all of it has been.
-        self.seen: dict[str, Link] = {}
+        self._seen = Seen()
         # The processes of containers, by label, as last told.
         self.microservices: dict[str, int] = {}
+        # The references to allocated addresses that interfaces have, as last expected: after a
+        # restart that remembers nothing, the names under which these addresses are found.
+        self.references: dict[str, list[str]] = {}
         self._channels: dict[str, Channel] = {}
         self._courier = Courier()
         self._looked_up: set[str] = set()
         self._opening = asyncio.Lock()
+        self._watch: Watch | None = None
+
+    def follow(self, watch: Watch) -> None:
+        """Have a watch listen in every namespace that is opened from now on."""
+        self._watch = watch
+        self.namespaces.listens = True
+
+    def look(self) -> None:
+        """Have the watch, if there is one, look whether all places are what they were."""
+        if self._watch is not None:
+            self._watch.look()
+
+    def told(self, place: str) -> None:
+        """Tell the watch, if there is one, that what stands for a place has been read."""
+        if self._watch is not None:
+            self._watch.told(place)
+
+    @property
+    def seen(self) -> Seen:
+        """Where interfaces are, by logical name."""
+        return self._seen
+
+    @seen.setter
+    def seen(self, links: Mapping[str, Link]) -> None:
+        self._seen = Seen(links)
 
     async def channel(self, namespace: str = "") -> Channel:
         """Return the channel of a namespace; ``NamespaceGone`` where there is none of the name."""
@@ -73,7 +115,7 @@ class Kernel:
             return found
         # Others may remove a namespace and make another of that name. We would go on talking to
         # the old one, and our socket would keep it alive, so the name is looked up time and again.
-        if self._identity(namespace) != found.identity:
+        if self.identity(namespace) != found.identity:
             self.forget(namespace)
             return None
         self._note_looked_up(namespace)
@@ -89,17 +131,29 @@ class Kernel:
         try:
             opened = await syscalls.in_own_thread(functools.partial(self._enter, namespace))
         except (FileNotFoundError, ProcessLookupError):
-            raise NamespaceGone(namespace) from None
+            is_news = self._watch is not None and self._watch.missed(namespace)
+            raise NamespaceGone(namespace, is_news=is_news) from None
         return await self.take(namespace, opened)
 
-    def _identity(self, place: str) -> tuple[int, int] | None:
+    def identity(self, place: str) -> tuple[int, int] | None:
+        """Return device and inode of the namespace that a place is; None where there is none."""
         path = self._path(place)
         return netns.identity(path) if path else self.namespaces.identity(place)
+
+    def process_of(self, place: str) -> int:
+        """Return the process that a place goes by, 0 for none."""
+        kind, text = places.split(place)
+        if kind == NetNamespace.MICROSERVICE:
+            return self.microservices.get(text, 0)
+        if kind == NetNamespace.FD:
+            found = PROCESS.fullmatch(text)
+            return int(found[1]) if found else 0
+        return int(text) if kind == NetNamespace.PID else 0
 
     def _enter(self, place: str) -> Opened:
         """Open a place: only in a thread of one's own."""
         if not place:
-            return _enter_own()
+            return _enter_own(listens=self.namespaces.listens)
         path = self._path(place)
         return self.namespaces.enter_path(path) if path else self.namespaces.enter(place)
 
@@ -117,6 +171,8 @@ class Kernel:
         """Make a channel of a socket that has been opened in the namespace, and keep it."""
         self.forget(namespace)
         made = self._channels[namespace] = Channel(opened, namespace, self._courier)
+        if self._watch is not None and opened.ear_fd >= 0:
+            self._watch.opened(namespace, made.identity, opened.ear_fd)
         return made
 
     def forget(self, namespace: str) -> None:
@@ -125,6 +181,8 @@ class Kernel:
         found = self._channels.pop(namespace, None)
         if found is not None:
             found.retire()
+        if self._watch is not None:
+            self._watch.closed(namespace)
 
     def close(self) -> None:
         """Close all channels; one that is asked for again is opened again."""
@@ -135,8 +193,9 @@ class Kernel:
         self.namespaces.close()
 
 
-def _enter_own() -> Opened:
+def _enter_own(*, listens: bool) -> Opened:
     # The namespace of the thread, not of the process: each thread has its own.
     netns_fd = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     opened = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, socket.NETLINK_ROUTE)
-    return Opened(opened.detach(), netns_fd, is_ours=False)
+    ear_fd = subscribe() if listens else -1
+    return Opened(opened.detach(), netns_fd, is_ours=False, ear_fd=ear_fd)

@@ -18,13 +18,17 @@ __all__ = [
     "dump",
     "find",
     "host_name",
+    "ipv4_setting",
     "is_forwarding",
     "mark",
     "namespace_of",
+    "read_ipv4_setting",
     "settings",
 ]
 
 DEFAULT_MTU = 1500
+# There is one in each namespace, and it has no other name.
+LOOPBACK = "lo"
 
 RTEXT_FILTER_SKIP_STATS = 8
 AF_INET = 2
@@ -53,13 +57,14 @@ _WITHOUT_STATISTICS = codec.number(codec.IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
 class Link:
     """Metadata of an interface: where the kernel has it, and its word for the kind.
 
-    ``namespace`` "" is our own.
+    ``namespace`` "" is our own. ``is_lent``: others have made it, we only configure it.
     """
 
     index: int
     namespace: str
     host_if_name: str
     kind: str = ""
+    is_lent: bool = False
 
 
 def mark(owner: str, name: str) -> str:
@@ -74,6 +79,8 @@ def namespace_of(value: Interface) -> str:
 
 def host_name(value: Interface) -> str:
     """Return the name that an interface has in the kernel."""
+    if value.type == Interface.LOOPBACK:
+        return LOOPBACK
     return value.host_if_name or value.name
 
 
@@ -89,31 +96,44 @@ def settings(value: Interface, default_mtu: int | None = DEFAULT_MTU) -> list[by
     return found
 
 
+def ipv4_setting(setting: int, number: int) -> bytes:
+    """Return the attribute that makes one of IPv4's settings, and no other."""
+    return _ipv4(codec.number(setting, number))
+
+
 def is_forwarding(found: codec.LinkRecord) -> bool:
     """Tell whether a link routes IPv4 packets on."""
+    return bool(read_ipv4_setting(found, IPV4_DEVCONF_FORWARDING))
+
+
+def read_ipv4_setting(found: codec.LinkRecord, setting: int) -> int:
+    """Return one of IPv4's settings of a link."""
     families = codec.decode_attributes(found.attributes.get(codec.IFLA_AF_SPEC, b""))
     numbers = codec.decode_attributes(families.get(AF_INET, b"")).get(IFLA_INET_CONF, b"")
-    start = 4 * (IPV4_DEVCONF_FORWARDING - 1)
-    return bool(codec.to_number(numbers[start : start + 4]))
+    start = 4 * (setting - 1)
+    return codec.to_number(numbers[start : start + 4])
 
 
 async def find(
     within: Channel,
     *,
     name: str = "",
+    other_name: str = "",
     index: int = 0,
     netns_id: int | None = None,
     gone: frozenset[int] = GONE,
 ) -> codec.LinkRecord | None:
-    """Return the link with a name or an index, None where there is none.
+    """Return the link with a name, an alternative name or an index, None where there is none.
 
     ``netns_id`` is the kernel's number, in this namespace, for another one to look in.
     """
     wanted = [codec.text(codec.IFLA_IFNAME, name)] if name else []
+    if other_name:
+        wanted.append(codec.text(codec.IFLA_ALT_IFNAME, other_name))
     if netns_id is not None:
         wanted.append(codec.number(codec.IFLA_TARGET_NETNSID, netns_id & 0xFFFFFFFF))
     body = codec.link_body([*wanted, _WITHOUT_STATISTICS], index=index)
-    what = f"interface {name or index}"
+    what = f"interface {name or other_name or index}"
     found = await within.call(channel.RTM_GETLINK, 0, body, what, tolerate=gone)
     return codec.LinkRecord(found[0]) if found else None
 

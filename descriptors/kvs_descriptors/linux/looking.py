@@ -41,6 +41,7 @@ async def look_into(namespaces: Iterable[str], look: Callable[[str], Awaitable[T
             looked.found[name] = result
         elif not isinstance(result, OSError):
             raise result
-        elif not isinstance(result, NamespaceGone):
+        elif not isinstance(result, NamespaceGone) or result.is_news:
+            # To make anew in a place that has gone what has gone with it would fail.
             looked.failed[name] = result
     return looked

@@ -9,7 +9,6 @@ or in the group: never in doubt whose it is.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,8 +18,10 @@ from . import channel, codec, link, names
 from .channel import Refused
 from .kinds.kind import Half
 from .link import Link
+from .lookup import interface_link
 
 if TYPE_CHECKING:
+    from kvscheduler import Southbound
     from ligato.linux.interfaces.interface_pb2 import Interface
 
     from .channel import Channel
@@ -33,11 +34,20 @@ ATTEMPTS = 4
 
 
 class _Again(Exception):
-    """What stood in the way of finishing a link is gone, or the link is: another attempt."""
+    """What stood in the way of finishing a link is gone, or the link is: another attempt.
+
+    With what the kernel has said, where it is not certain that anything is gone.
+    """
+
+    def __init__(self, refused: Refused | None = None) -> None:
+        super().__init__()
+        self.refused = refused
 
 
 class Making:
     """Makes links; knows which are half-made, and which a create under way wants."""
+
+    southbound: Southbound
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
@@ -48,6 +58,10 @@ class Making:
         self._halves: dict[str, Half] = {}
         self._announced: set[tuple[Channel, str]] = set()
         self._swept: weakref.WeakSet[Channel] = weakref.WeakSet()
+
+    def parent(self, name: str) -> Link:
+        """Return where the link is that another one is made upon."""
+        return interface_link(self.southbound, name)
 
     def temporary(self, name: str) -> str:
         """Return the temporary name for a logical one."""
@@ -73,16 +87,20 @@ class Making:
             self.wanted.pop(value.name, None)
 
     async def _attempts(self, value: Interface, kind: Kind, within: Channel) -> Link:
+        refused = None
         for _ in range(ATTEMPTS):
-            with contextlib.suppress(_Again):
+            try:
                 return await self._attempt(value, kind, within)
-        raise Refused(errno.EAGAIN, "others are at it too", f"interface {value.name}")
+            except _Again as again:
+                refused = again.refused or refused
+        raise refused or Refused(errno.EAGAIN, "others are at it too", f"interface {value.name}")
 
     async def _attempt(self, value: Interface, kind: Kind, within: Channel) -> Link:
         await self.sweep(within)
         half = self._halves.get(value.name)
         try:
             if half is None:
+                await kind.prepare(value, within)
                 await kind.make(self, value, within)
                 half = self._halves.get(value.name)
             if half is None:
@@ -92,7 +110,7 @@ class Making:
         except Refused as refused:
             if refused.errno != errno.EEXIST:
                 raise
-            return await self._meet(value, kind, within)
+            return await self._meet(value, kind, within, refused)
 
     def half_of(self, name: str) -> Half | None:
         """Return the half-made link of a logical name."""
@@ -110,10 +128,19 @@ class Making:
 
         Returns the link where the kernel tells (from Linux 6.2 on), else None.
         """
+        flags = channel.NLM_F_CREATE | channel.NLM_F_EXCL
+        if within is made[0][0]:
+            # It would tell it to a socket in the link's namespace, which did not ask.
+            flags |= channel.NLM_F_ECHO
+        return await self.announced(within, flags, body, made)
+
+    async def announced(
+        self, within: Channel, flags: int, body: bytes, made: Sequence[tuple[Channel, str]]
+    ) -> codec.LinkRecord | None:
+        """Send a request after which there are half-made links, as ``request`` does."""
         # Announced first, so that a sweep meanwhile does not take them for left behind.
         self._announced.update(made)
         try:
-            flags = channel.NLM_F_CREATE | channel.NLM_F_EXCL | channel.NLM_F_ECHO
             what = f"interface {made[0][1]}"
             found = await within.call(channel.RTM_NEWLINK, flags, body, what)
             return codec.LinkRecord(found[0]) if found else None
@@ -153,7 +180,8 @@ class Making:
         # A rename makes the kernel wait for its readers, so it is not asked for needlessly.
         is_named = half.name in ("", name)
         rename = [] if is_named else [codec.text(codec.IFLA_IFNAME, name)]
-        body = self._body(half.index, value, kind, rename)
+        attributes = [*rename, *self._settings(value, kind)]
+        body = codec.link_body(attributes, index=half.index, up=value.enabled)
         what = f"interface {value.name}"
         try:
             done = await within.call(channel.RTM_NEWLINK, 0, body, what, tolerate=link.GONE)
@@ -183,13 +211,13 @@ class Making:
         self.note({value.name: half})
         return half
 
-    async def _meet(self, value: Interface, kind: Kind, within: Channel) -> Link:
+    async def _meet(self, value: Interface, kind: Kind, within: Channel, refused: Refused) -> Link:
         """Deal with the link that has a wanted name already."""
         name = link.host_name(value)
         there = await link.find(within, name=name)
         if there is None:
             await kind.make_way(self, value)
-            raise _Again
+            raise _Again(refused)
         if self.is_left_behind(within, there):
             await link.delete(within, there.index, f"half-made interface {name}")
             raise _Again
@@ -199,8 +227,8 @@ class Making:
             await link.delete(within, there.index, f"interface {value.name}")
             raise _Again
         # A create that had its effect, though nobody noted it.
-        body = self._body(there.index, value, kind, kind.changes(value))
-        await within.call(channel.RTM_NEWLINK, 0, body, f"interface {value.name}")
+        for body in kind.requests(value, self._settings(value, kind), there.index):
+            await within.call(channel.RTM_NEWLINK, 0, body, f"interface {value.name}")
         return Link(there.index, within.name, name, kind.kernel_name)
 
     def taken(self, wanted: str, name: str) -> Refused:
@@ -208,8 +236,7 @@ class Making:
         text = f"another's interface has the name {name}"
         return Refused(errno.EEXIST, text, f"interface {wanted}")
 
-    def _body(self, index: int, value: Interface, kind: Kind, more: Iterable[bytes] = ()) -> bytes:
+    def _settings(self, value: Interface, kind: Kind) -> list[bytes]:
         alias = codec.text(codec.IFLA_IFALIAS, self.mark(value.name))
         group = codec.number(codec.IFLA_GROUP, 0)
-        attributes = [*more, alias, group, *link.settings(value, kind.default_mtu)]
-        return codec.link_body(attributes, index=index, up=value.enabled)
+        return [alias, group, *link.settings(value, kind.default_mtu)]

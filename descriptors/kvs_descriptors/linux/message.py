@@ -22,6 +22,9 @@ LAST = frozenset({NLMSG_ERROR, NLMSG_DONE})
 HEADER = struct.Struct("=IHHII")
 ERROR = struct.Struct("=i")
 
+# Of two names for one number, the one that the kernel's own people use.
+NAMES = {**errno.errorcode, errno.EOPNOTSUPP: "EOPNOTSUPP"}
+
 # No answer of the kernel's is larger.
 LARGEST_BYTES = 65536
 # Requests are numbered with 32 bits.
@@ -37,7 +40,7 @@ class Refused(OSError):
         self.what = what
 
     def __str__(self) -> str:
-        name = errno.errorcode.get(self.errno or 0, str(self.errno))
+        name = NAMES.get(self.errno or 0, str(self.errno))
         return f"{self.what}: {self.strerror} ({name})"
 
 

@@ -14,14 +14,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from google.protobuf.message import Message
 
-from kvscheduler import Descriptor, InvalidValue, Origin, Retrieved
+from kvscheduler import Descriptor, InvalidValue, Origin, Retrieved, Southbound
 from ligato.linux.interfaces.interface_pb2 import Interface
+from ligato.linux.iptables.iptables_pb2 import RuleChain
 from ligato.linux.namespace.namespace_pb2 import NamedNamespace
 
 from . import keys, names, syscalls
 from .kernel import Kernel, NamespaceGone
-from .link import namespace_of
-from .places import name_of
+from .places import name_of, place_of
+from .watch import Watch
 
 __all__ = ["NamespaceDescriptor", "with_namespaces"]
 
@@ -32,8 +33,16 @@ class NamespaceDescriptor(Descriptor[NamedNamespace, None]):
     name = "linux-namespace"
     key_prefix = keys.NAMESPACE
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, *, watch: bool = False) -> None:
         self._kernel = kernel
+        self._is_watching = watch
+        self._watch: Watch | None = None
+
+    def attach(self, southbound: Southbound) -> None:
+        """Begin to listen in each namespace that is opened, if that is wanted."""
+        if self._is_watching:
+            self._watch = Watch(self._kernel, southbound)
+            self._kernel.follow(self._watch)
 
     def validate(self, key: str, value: NamedNamespace) -> None:
         """Refuse a name that could leave the folder of namespaces."""
@@ -63,8 +72,12 @@ class NamespaceDescriptor(Descriptor[NamedNamespace, None]):
         self, expected: Sequence[Retrieved], keys: Sequence[str] | None = None
     ) -> Iterable[Retrieved]:
         """Return the namespaces that bear our mark, and others' that are expected."""
+        self._kernel.look()
         ours = await syscalls.in_own_thread(self._kernel.namespaces.ours)
         self._kernel.marked = ours
+        for one in expected:
+            if keys is None or one.key in keys:
+                self._kernel.told(one.value.name)
         identity = self._kernel.namespaces.identity
         return [
             Retrieved(
@@ -78,17 +91,19 @@ class NamespaceDescriptor(Descriptor[NamedNamespace, None]):
         ]
 
     async def watch(self) -> None:
-        """Close all sockets when the engine closes; there is nothing to follow yet."""
+        """Follow the namespaces, if that is wanted; close all sockets when the engine closes."""
         try:
+            if self._watch is not None:
+                await self._watch.run()
             await asyncio.Event().wait()
         finally:
             self._kernel.close()
 
 
 def with_namespaces(values: Mapping[str, Message]) -> dict[str, Message]:
-    """Return the values and, in addition, the namespaces that interfaces among them name."""
-    found = {namespace_of(one) for one in values.values() if isinstance(one, Interface)}
-    named = sorted({name_of(place) for place in found} - {""})
+    """Return the values and, in addition, the namespaces that those among them name."""
+    inside = (one for one in values.values() if isinstance(one, Interface | RuleChain))
+    named = sorted({name_of(place_of(one.namespace)) for one in inside} - {""})
     return {**{keys.namespace(name): NamedNamespace(name=name) for name in named}, **values}
 
 

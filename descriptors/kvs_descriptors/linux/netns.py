@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from kvscheduler import InvalidValue
 
 from . import channel, codec, names, syscalls
+from .watch_ear import subscribe
 
 __all__ = ["FOLDER", "NamespaceFolder", "identity"]
 
@@ -42,6 +43,8 @@ class NamespaceFolder:
         self._lock = threading.Lock()
         self._busy: set[str] = set()
         self._is_prepared = False
+        # Whether to subscribe to a namespace's notifications when it is entered.
+        self.listens = False
         self.mark = f"{owner}.netns"
 
     def close(self) -> None:
@@ -98,7 +101,11 @@ class NamespaceFolder:
         except BaseException:
             os.close(netns_fd)
             raise
-        return channel.Opened(opened.detach(), netns_fd, self.is_marked_here())
+        return self._opened(opened, netns_fd, is_ours=self.is_marked_here())
+
+    def _opened(self, opened: socket.socket, netns_fd: int, *, is_ours: bool) -> channel.Opened:
+        ear_fd = subscribe() if self.listens else -1
+        return channel.Opened(opened.detach(), netns_fd, is_ours, ear_fd)
 
     def is_marked_here(self) -> bool:
         """Tell whether the calling thread is in a namespace that bears our mark."""
@@ -168,7 +175,7 @@ class NamespaceFolder:
             opened.close()
             os.close(netns_fd)
             raise
-        return channel.Opened(opened.detach(), netns_fd, is_ours=True)
+        return self._opened(opened, netns_fd, is_ours=True)
 
     def _mark(self, opened: socket.socket) -> None:
         alternative = codec.nested(

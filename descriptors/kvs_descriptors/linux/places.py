@@ -16,7 +16,17 @@ from ligato.linux.namespace.namespace_pb2 import NetNamespace
 
 from . import keys, names
 
-__all__ = ["OWN", "check", "name_of", "needs", "place_of", "reference", "split"]
+__all__ = [
+    "OWN",
+    "check",
+    "is_label",
+    "key_of",
+    "name_of",
+    "needs",
+    "place_of",
+    "reference",
+    "split",
+]
 
 OWN = ""
 
@@ -68,6 +78,16 @@ def needs(namespace: NetNamespace) -> Iterator[Depends]:
         yield Depends(keys.microservice(namespace.reference), "microservice-available")
 
 
+def key_of(place: str) -> str:
+    """Return the key of the value that stands for a place, "" where there is none."""
+    return next((one.key for one in needs(reference(place))), "")
+
+
+def is_label(text: str) -> bool:
+    """Tell whether a container can go by a label in a reference."""
+    return _LABEL.fullmatch(text) is not None
+
+
 def check(namespace: NetNamespace, *field: str) -> None:
     """Refuse a reference that can mean nothing, or lead where it should not."""
     kind, text = namespace.type, namespace.reference
@@ -82,7 +102,7 @@ def check(namespace: NetNamespace, *field: str) -> None:
             raise InvalidValue(f"not the number of a process: {text!r}", where)
     elif kind == NetNamespace.FD:
         _check_path(text, where)
-    elif not _LABEL.fullmatch(text):
+    elif not is_label(text):
         raise InvalidValue(f"a label is up to 253 of A-Z a-z 0-9 _ . -: {text!r}", where)
 
 

@@ -11,7 +11,7 @@ from kvs_descriptors.linux import codec, keys, names
 from kvscheduler import Derived, InvalidValue
 from ligato.linux.interfaces.interface_pb2 import BridgeLink, Interface
 
-from .kind import Kind
+from .kind import Around, Kind
 
 __all__ = ["Bridge"]
 
@@ -63,7 +63,7 @@ class Bridge(Kind):
             codec.number(IFLA_BR_AGEING_TIME, ageing),
         ]
 
-    def describe(self, value: Interface, found: codec.LinkRecord, peer: str) -> None:
+    def describe(self, value: Interface, found: codec.LinkRecord, around: Around) -> None:
         """Tell the options."""
         options = found.options()
         stp = bool(codec.to_number(options.get(IFLA_BR_STP_STATE, b"")))

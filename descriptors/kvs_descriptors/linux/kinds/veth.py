@@ -14,21 +14,26 @@ import errno
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from kvs_descriptors.linux import codec, keys, link, names
+from kvs_descriptors.linux import codec, keys, link, names, offloading
 from kvs_descriptors.linux.channel import Refused
 from kvs_descriptors.linux.kernel import NamespaceGone
 from kvscheduler import Depends, InvalidValue
 from ligato.linux.interfaces.interface_pb2 import Interface, VethLink
 
-from .kind import Half, Kind, find_made
+from .kind import Around, Half, Kind, find_made
 
 if TYPE_CHECKING:
     from kvs_descriptors.linux.channel import Channel
+    from kvs_descriptors.linux.kernel import Kernel
+    from kvs_descriptors.linux.link import Link
     from kvs_descriptors.linux.making import Making
 
 __all__ = ["Veth"]
 
 VETH_INFO_PEER = 1
+OFFLOADING = ("rx_checksum_offloading", "tx_checksum_offloading")
+ENABLED = VethLink.CHKSM_OFFLOAD_ENABLED
+DISABLED = VethLink.CHKSM_OFFLOAD_DISABLED
 
 
 class Veth(Kind):
@@ -46,9 +51,9 @@ class Veth(Kind):
         names.check_logical_name(value.veth.peer_if_name, "veth", "peer_if_name")
         if value.veth.peer_if_name == value.name:
             raise InvalidValue("the other end is another interface", ("veth", "peer_if_name"))
-        for field in ("rx_checksum_offloading", "tx_checksum_offloading"):
-            if getattr(value.veth, field) != VethLink.CHKSM_OFFLOAD_DEFAULT:
-                raise InvalidValue("checksum offloading is left as it is", ("veth", field))
+        for field in OFFLOADING:
+            if getattr(value.veth, field) not in VethLink.ChecksumOffloading.values():
+                raise InvalidValue("no such choice", ("veth", field))
 
     def dependencies(self, value: Interface) -> Iterable[Depends]:
         """Need the other end, as the other end needs this one: the two make a cycle."""
@@ -65,9 +70,28 @@ class Veth(Kind):
         """Take a new cable for another other end."""
         return old.veth.peer_if_name != new.veth.peer_if_name
 
-    def describe(self, value: Interface, found: codec.LinkRecord, peer: str) -> None:
-        """Tell the other end, if that is one of ours and finished."""
-        value.veth.peer_if_name = peer
+    def normalize(self, value: Interface) -> None:
+        """Checksums are left to the hardware, if nothing is said."""
+        for field, is_on in zip(OFFLOADING, _checksums(value), strict=True):
+            setattr(value.veth, field, ENABLED if is_on else DISABLED)
+
+    def describe(self, value: Interface, found: codec.LinkRecord, around: Around) -> None:
+        """Tell the other end, if that is one of ours and finished, and who sums."""
+        value.veth.peer_if_name = around.below
+        if around.checksums is None:
+            return
+        for field, is_on, was in zip(OFFLOADING, around.checksums, _checksums(value), strict=True):
+            if is_on != was:
+                setattr(value.veth, field, ENABLED if is_on else DISABLED)
+
+    async def settle(
+        self, old: Interface | None, new: Interface, made: Link, kernel: Kernel
+    ) -> None:
+        """Say who sums."""
+        wanted = _checksums(new)
+        if wanted != (_checksums(old) if old else (True, True)):
+            within = await kernel.channel(made.namespace)
+            await offloading.choose(within, made.host_if_name, *wanted)
 
     def check_half(self, half: Half, value: Interface) -> None:
         """Refuse to plug a cable into the wrong interface."""
@@ -161,6 +185,11 @@ class Veth(Kind):
         kind = codec.text(codec.IFLA_INFO_KIND, self.kernel_name)
         own_name = codec.text(codec.IFLA_IFNAME, name)
         return codec.link_body([own_name, group, codec.nested(codec.IFLA_LINKINFO, kind, data)])
+
+
+def _checksums(value: Interface) -> tuple[bool, bool]:
+    part = value.veth
+    return part.rx_checksum_offloading != DISABLED, part.tx_checksum_offloading != DISABLED
 
 
 def _mismatch(value: Interface, text: str) -> Refused:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import Any
 
@@ -60,8 +61,14 @@ def _stand_in(records: Records, graph: Graph, registry: Registry) -> None:
         node = graph.nodes.get(key)
         if wish.base is None or node is None or node.want is not None:
             continue
-        if node.rejected is not None and node.rejected[1] == wish.base:
+        if node.rejected is None or node.rejected[1] != wish.base:
+            continue
+        if key in records.made:
             graph.set_want(node, _spec(registry, key, wish.value, wish.base))
+            continue
+        # Of what does not stand, only what is valid to this day: it was a fact once, perhaps.
+        with contextlib.suppress(InvalidValue):
+            graph.set_want(node, specify(registry.find(key), key, wish.value, wish.base))
 
 
 def _may_lack_support(graph: Graph, node: Node) -> bool:

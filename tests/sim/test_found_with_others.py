@@ -80,3 +80,20 @@ def test_a_registration_is_taken_up_once_the_journal_can_be_written_again() -> N
 
     play(run, World(prefixes="ac", journal=journal))
     assert not full
+
+
+def test_a_fact_that_a_late_descriptor_finds_invalid_is_not_made_by_the_next_start() -> None:
+    journal, base = MemoryJournal(), N(derives=(("b/y", N(valid=False)),))
+
+    async def run(world: World) -> None:
+        await world.transaction({"c/1": base}).commit()
+        world.register("b")
+        await world.scheduler.settle()
+        assert world.scheduler.status("b/y").state is ValueState.INVALID
+
+    async def look(world: World) -> None:
+        await world.scheduler.settle()
+        assert world.southbound.ours() == {"c/1": base}
+
+    before = play(run, World(prefixes="ac", journal=journal))
+    play(look, World(journal=journal.copy(), southbound=before.southbound.copy()))

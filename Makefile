@@ -13,7 +13,7 @@ SOURCES := kvscheduler descriptors agents proto tests benchmarks examples
 CORE := kvscheduler/graph*,kvscheduler/planner/*,kvscheduler/executor*,kvscheduler/journal*
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types contracts protos protos-check tests cov sim search bench fmt lock clean
+.PHONY: help setup demo test lint types contracts protos protos-check tests cov sim search mutate bench fmt lock clean
 
 help:  ## say what there is
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -63,6 +63,9 @@ sim: $(STAMP)  ## simulate every failure at every point (SECONDS=60 RUNS= JOBS= 
 
 search: $(STAMP)  ## search longer for counterexamples to the laws
 	HYPOTHESIS_PROFILE=search $(PY) -m pytest tests/properties tests/sim
+
+mutate: $(STAMP)  ## change the engine's code in small ways, see whether a test notices (MODULES= AGAIN=1 LIMIT= REPORT=1)
+	$(PY) -m tests.mutation $(MODULES) $(if $(AGAIN),--again) $(if $(LIMIT),--limit $(LIMIT)) $(if $(REPORT),--report)
 
 bench: $(STAMP)  ## measure, and write benchmarks/RESULTS.md (QUICK=1: a glance, written nowhere)
 	$(PY) -m benchmarks $(if $(QUICK),--quick)

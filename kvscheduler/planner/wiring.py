@@ -42,9 +42,9 @@ class _Wiring:
             if final is not None and not final.is_fact:
                 self._wire_make(key, number, final)
         for key, number in steps.gone.items():
-            have = self.graph.nodes[key].have
-            if have is not None and not have.is_fact:
-                self._wire_removal(key, number, have)
+            gone = self._going(key)
+            if gone is not None and not gone.is_fact:
+                self._wire_removal(key, number, gone)
         for key, number in steps.changed.items():
             self._wire_update(key, number, steps.updated[key])
         for key, want in steps.absorbed.items():
@@ -185,8 +185,13 @@ class _Wiring:
     def _old_needs(self, key: str) -> tuple[str, ...]:
         if key not in self.steps.gone:
             return ()
-        have = self.graph.have(key)
-        return () if have is None else have.needs
+        gone = self._going(key)
+        return () if gone is None else gone.needs
+
+    def _going(self, key: str) -> Spec | None:
+        """Return what stands under a key, or may stand there after a failure."""
+        node = self.graph.nodes[key]
+        return node.have if node.have is not None else node.doubt
 
     def _gate_made(self, members: list[str]) -> None:
         steps, before = self.steps, self.network.before

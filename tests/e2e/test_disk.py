@@ -37,7 +37,7 @@ def disk(folder: Path) -> Iterator[Machine]:
     place.mkdir()
     with Machine(state=place / "state.db") as machine:
         settle_strangers(machine)
-        mount(machine, "-t", "tmpfs", "-o", "size=128k", "none", str(place))
+        mount(machine, "-t", "tmpfs", "-o", "size=256k", "none", str(place))
         yield machine
 
 

@@ -20,7 +20,9 @@ from tests.e2e.trial import PHASES, trials
 from tests.machine import why_no_machine
 
 TRIED = os.environ.get("KVS_CRASH_POINTS", "3")
-POINTS = ["journal.write", "netlink.dump", "netlink.send"]
+POINTS = {"journal.write", "netlink.dump", "netlink.send"}
+# Where the kernel has packet filter tables, they are looked at too.
+PERHAPS = {"iptables.start"}
 MOMENTS = ("kill-before", "kill-after")
 ENDINGS = ("repair", "again", "destroy")
 
@@ -63,6 +65,6 @@ def test_killed_there_the_next_command_ends_right_and_nothing_is_left(
 
     sys.stdout.write(f"{name}: {passages}; {len(wishes)} tried, {killed} killed\n")
     assert not wrong, "\n".join(wrong)
-    assert sorted(passages) == POINTS
+    assert passages.keys() - PERHAPS == POINTS
     # How often the kernel is asked differs a little from run to run.
     assert killed > 0.8 * len(wishes)

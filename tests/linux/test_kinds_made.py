@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from typing import Any
 
 import pytest
 
 from kvs_descriptors.linux import keys
-from kvscheduler import ValueState
+from kvscheduler import Origin, ValueState
 from ligato.linux.interfaces.interface_pb2 import (
     BondLink,
     Interface,
@@ -20,7 +21,7 @@ from ligato.linux.interfaces.interface_pb2 import (
     VrfDevLink,
     VxlanLink,
 )
-from tests.linux.bench import Bench, bridge
+from tests.linux.bench import Bench, bridge, namespace
 from tests.linux.kinds import apply, engine, has_kind, of_kind
 
 PARENT = bridge("pa", "left")
@@ -272,6 +273,37 @@ def test_a_strangers_link_of_the_name_is_neither_taken_nor_touched(
 
             assert "another's interface has the name x" in str(done.errors[keys.interface("x")])
             assert bench.link("right", "x") == before
+
+    bench.run(scenario())
+
+
+@pytest.mark.parametrize("kind", ["tap", "macvlan", "vxlan"])
+def test_what_a_cancelled_create_leaves_is_found_and_goes_when_it_is_wanted_no_more(
+    bench: Bench, kind: str
+) -> None:
+    value = {"tap": tap("TAP"), "macvlan": mac("BRIDGE"), "vxlan": vx(vni=5)}[kind]
+    descriptor, key = bench.descriptors["linux-interface"], keys.interface("x")
+
+    async def is_cut_at(turn: int) -> bool:
+        create = asyncio.ensure_future(bench.create(key, value))
+        for _ in range(turn):
+            await asyncio.sleep(0)
+        return not create.done() and create.cancel()
+
+    async def scenario() -> None:
+        await bench.make(namespace("left"), namespace("right"))
+        await bench.make(PARENT)
+        turn = 1
+        while await is_cut_at(turn):
+            await asyncio.sleep(0.01)
+            found = await bench.retrieve("linux-interface", PARENT, value)
+            assert (key in found) == ("x" in bench.names("right")), turn
+            if key in found:
+                assert found[key].origin is Origin.NORTHBOUND, turn
+                await descriptor.delete(key, found[key].value, found[key].metadata)
+            assert bench.names("right") == set(), turn
+            turn += 1
+        assert turn > 3
 
     bench.run(scenario())
 

@@ -9,14 +9,15 @@ or in the group: never in doubt whose it is.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from . import channel, codec, link, names
 from .channel import Refused
-from .kinds.kind import Half
+from .kinds.kind import Half, find_made
 from .link import Link
 from .lookup import interface_link
 
@@ -80,7 +81,8 @@ class Making:
         except Refused:
             raise
         except BaseException:
-            # Cut short: what it has left behind is looked for before the next one is made.
+            # Cut short: its half is nobody's now, so that it is found, and swept away by the next.
+            self.drop(value.name)
             self._swept.clear()
             raise
         finally:
@@ -122,36 +124,29 @@ class Making:
             self._halves.pop(name, None)
 
     async def request(
-        self, within: Channel, body: bytes, made: Sequence[tuple[Channel, str]]
-    ) -> codec.LinkRecord | None:
-        """Ask the kernel for a new link; ``made`` are the places and names of all that come of it.
-
-        Returns the link where the kernel tells (from Linux 6.2 on), else None.
-        """
+        self, via: Channel, body: bytes, within: Channel, name: str
+    ) -> codec.LinkRecord:
+        """Ask, by way of one namespace, for a link in another one or the same; return it."""
         flags = channel.NLM_F_CREATE | channel.NLM_F_EXCL
-        if within is made[0][0]:
+        if via is within:
             # It would tell it to a socket in the link's namespace, which did not ask.
             flags |= channel.NLM_F_ECHO
-        return await self.announced(within, flags, body, made)
+        told = await via.call(channel.RTM_NEWLINK, flags, body, f"interface {name}")
+        # Before Linux 6.2 the kernel does not tell what it has made.
+        return codec.LinkRecord(told[0]) if told else await find_made(within, name)
 
-    async def announced(
-        self, within: Channel, flags: int, body: bytes, made: Sequence[tuple[Channel, str]]
-    ) -> codec.LinkRecord | None:
-        """Send a request after which there are half-made links, as ``request`` does."""
-        # Announced first, so that a sweep meanwhile does not take them for left behind.
+    @contextlib.contextmanager
+    def announced(self, *made: tuple[Channel, str]) -> Iterator[None]:
+        """Keep a sweep from what is being made, by place and name, until it has been noted."""
         self._announced.update(made)
         try:
-            what = f"interface {made[0][1]}"
-            found = await within.call(channel.RTM_NEWLINK, flags, body, what)
-            return codec.LinkRecord(found[0]) if found else None
-        except BaseException:
+            yield
+        finally:
             self._announced.difference_update(made)
-            raise
 
-    def note(self, halves: Mapping[str, Half], made: Iterable[tuple[Channel, str]] = ()) -> None:
-        """Take note of links that are half-made now, by logical name, announced as ``made``."""
+    def note(self, halves: Mapping[str, Half]) -> None:
+        """Take note of links that are half-made now, by logical name."""
         self._halves.update(halves)
-        self._announced.difference_update(made)
 
     async def sweep(self, within: Channel) -> None:
         """Remove what an interrupted create has left half-made; once for each namespace in use."""

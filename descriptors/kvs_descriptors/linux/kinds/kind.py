@@ -127,14 +127,12 @@ class Kind:
         attributes = [codec.text(codec.IFLA_IFNAME, name), group, *what]
         if via is not within:
             attributes.append(codec.number(codec.IFLA_NET_NS_FD, within.netns_fd))
-        places = [(within, name)]
-        try:
-            made = await making.request(via, codec.link_body(attributes), places)
-        except Refused as refused:
-            raise self._in_words(refused) from None
-        if made is None:
-            made = await find_made(within, name)
-        making.note({value.name: Half(within, made.index)}, places)
+        with making.announced((within, name)):
+            try:
+                made = await making.request(via, codec.link_body(attributes), within, name)
+            except Refused as refused:
+                raise self._in_words(refused) from None
+            making.note({value.name: Half(within, made.index)})
 
     def _in_words(self, refused: Refused) -> Refused:
         if refused.errno != errno.EOPNOTSUPP or refused.strerror not in UNKNOWN_KIND:

@@ -15,7 +15,7 @@ import pathlib
 import struct
 from typing import TYPE_CHECKING
 
-from kvs_descriptors.linux import codec, link, syscalls
+from kvs_descriptors.linux import channel, codec, link, syscalls
 from kvs_descriptors.linux.channel import Refused
 from kvscheduler import InvalidValue, failpoints
 from ligato.linux.interfaces.interface_pb2 import Interface, TunTapLink
@@ -74,12 +74,12 @@ class Tap(Kind):
             await syscalls.in_own_thread(there)
             made = await find_made(within, name)
             group = codec.number(codec.IFLA_GROUP, making.group)
-            places = [(within, name)]
             body = codec.link_body([group], index=made.index)
-            await making.announced(within, 0, body, places)
-            with failpoints.at("tun.persist"):
-                fcntl.ioctl(opened[0], TUNSETPERSIST, 1)
-            making.note({value.name: Half(within, made.index)}, places)
+            with making.announced((within, name)):
+                await within.call(channel.RTM_NEWLINK, 0, body, f"interface {name}")
+                with failpoints.at("tun.persist"):
+                    fcntl.ioctl(opened[0], TUNSETPERSIST, 1)
+                making.note({value.name: Half(within, made.index)})
         finally:
             for fd in opened:
                 os.close(fd)

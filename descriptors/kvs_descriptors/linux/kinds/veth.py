@@ -20,7 +20,7 @@ from kvs_descriptors.linux.kernel import NamespaceGone
 from kvscheduler import Depends, InvalidValue
 from ligato.linux.interfaces.interface_pb2 import Interface, VethLink
 
-from .kind import Around, Half, Kind, find_made
+from .kind import Around, Half, Kind
 
 if TYPE_CHECKING:
     from kvs_descriptors.linux.channel import Channel
@@ -132,13 +132,11 @@ class Veth(Kind):
             there, peer_name = await self._place(making, value)
             name = link.host_name(value)
             body = self._body(making.group, name, peer_name, there)
-            places = ((within, name), (there, peer_name))
-            made = await making.request(within, body, places)
-            if made is None:
-                made = await find_made(within, name)
-            # From here on a crash leaves two links that a sweep knows for ours.
-            other = Half(there, made.lower, value.name, peer_name)
-            making.note({value.name: Half(within, made.index, peer), peer: other}, places)
+            with making.announced((within, name), (there, peer_name)):
+                made = await making.request(within, body, within, name)
+                # From here on a crash leaves two links that a sweep knows for ours.
+                other = Half(there, made.lower, value.name, peer_name)
+                making.note({value.name: Half(within, made.index, peer), peer: other})
         finally:
             del self._pairs[pair]
             done.set()

@@ -6,12 +6,20 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
 
-from kvscheduler import Depends, Derived, Descriptor, InvalidValue, Origin, Retrieved
+from kvscheduler import (
+    Depends,
+    Derived,
+    Descriptor,
+    InvalidValue,
+    Origin,
+    Retrieved,
+    Southbound,
+)
 from kvscheduler.testing import Rig
 
 OURS, HALF, THEIRS = "ours", "half made by us", "theirs"
@@ -40,13 +48,16 @@ class Held:
 
 
 class Cabinet(Rig):
-    """Boxes by name, lids by name, and one box that others made."""
+    """Boxes by name, lids by name, and one box of others; listeners hear what others do."""
+
+    patience_s = 0.3
 
     def __init__(self) -> None:
         self.boxes: dict[str, Held] = {}
         self.lids: dict[str, str] = {}
         self.numbers = itertools.count(1)
         self.is_open = False
+        self.listeners: list[Callable[[str], object]] = []
         self.ground = {"box/base": Box()}
 
     def open(self) -> None:
@@ -62,6 +73,18 @@ class Cabinet(Rig):
     def stranger(self, key: str, value: Box) -> bool:
         name = key.removeprefix("box/")
         self.boxes[name] = Held(next(self.numbers), THEIRS, size=7)
+        return True
+
+    def disturb(self, key: str, value: Box) -> bool:
+        name = key.removeprefix("box/")
+        there = self.boxes[name]
+        if value.size:
+            self.boxes[name] = dataclasses.replace(there, size=there.size + 7)
+        else:
+            del self.boxes[name]
+            self.lids = {lid: on for lid, on in self.lids.items() if on != name}
+        for listener in self.listeners:
+            listener(key)
         return True
 
 
@@ -142,10 +165,12 @@ class AsyncBoxes(Boxes):
     async def update(self, key: str, old: Box, new: Box, metadata: int | None) -> None:
         await asyncio.sleep(0)
         super().update(key, old, new, metadata)
+        await asyncio.sleep(0)
 
     async def delete(self, key: str, value: Box, metadata: int | None) -> None:
         await asyncio.sleep(0)
         super().delete(key, value, metadata)
+        await asyncio.sleep(0)
 
     async def retrieve(
         self, expected: Sequence[Retrieved], keys: Sequence[str] | None = None
@@ -158,6 +183,34 @@ class BlockingBoxes(Boxes):
     """The same, in threads."""
 
     blocking = True
+
+
+class WatchingBoxes(AsyncBoxes):
+    """The same, that hears of what others do, and has the engine look."""
+
+    def attach(self, southbound: Southbound) -> None:
+        self.southbound = southbound
+
+    async def watch(self) -> None:
+        heard: asyncio.Queue[str] = asyncio.Queue()
+        self.cabinet.listeners.append(heard.put_nowait)
+        try:
+            while True:
+                self.report(await heard.get())
+        finally:
+            self.cabinet.listeners.remove(heard.put_nowait)
+
+    def report(self, key: str) -> None:
+        self.southbound.request_refresh([key])
+
+
+class TellingBoxes(WatchingBoxes):
+    """The same, that tells what is there."""
+
+    def report(self, key: str) -> None:
+        there = self.cabinet.boxes.get(self.label(key))
+        value = there and Box(there.size, there.label, [], there.material)
+        self.southbound.notify({key: value})
 
 
 class Lids(Descriptor[str, None]):

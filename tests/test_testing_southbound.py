@@ -215,6 +215,52 @@ def test_a_base_that_drifts_away_takes_its_derived_values_along(
     southbound.check()
 
 
+def test_what_a_base_no_longer_derives_stays_until_it_is_deleted(
+    southbound: SimulatedSouthbound, plain: SimulatedDescriptor
+) -> None:
+    base = Item(derives=(("a/1/x", ONE),))
+    plain.create("a/1", base)
+    plain.create("a/1/x", ONE)
+
+    southbound.alter("a/1", TWO)
+    changed = set(southbound.held)
+    plain.delete("a/1", base, None)
+
+    assert changed == {"a/1", "a/1/x"}
+    assert set(southbound.held) == {"a/1/x"}
+
+
+@pytest.mark.parametrize("first", ["a/1", "a/2"])
+def test_a_derived_value_that_was_handed_over_goes_with_its_new_base(
+    southbound: SimulatedSouthbound, plain: SimulatedDescriptor, first: str
+) -> None:
+    base = Item(derives=(("x", ONE),))
+    plain.create("a/1", base)
+    plain.create("a/2", ONE)
+    plain.create("x", ONE)
+    updates = {"a/1": (base, ONE), "a/2": (ONE, base)}
+
+    for key in sorted(updates, key=lambda key: key != first):
+        plain.update(key, *updates[key], None)
+    southbound.remove("a/1")
+    stayed = set(southbound.held)
+    southbound.remove("a/2")
+
+    assert stayed == {"a/2", "x"}
+    assert not southbound.held
+
+
+def test_what_others_made_stays_when_the_base_that_derives_it_goes(
+    southbound: SimulatedSouthbound, plain: SimulatedDescriptor
+) -> None:
+    southbound.add("x", ONE)
+    plain.create("a/1", Item(derives=(("x", ONE),)))
+
+    southbound.remove("a/1")
+
+    assert southbound.others() == {"x": ONE}
+
+
 def test_notifications_are_lost_doubled_and_overtaken_as_the_seed_says() -> None:
     def heard(seed: int) -> list[int]:
         southbound = SimulatedSouthbound(seed=seed)

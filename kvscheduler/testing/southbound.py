@@ -101,7 +101,11 @@ class SimulatedSouthbound(CheckedStore):
     # Drift: what happens behind the engine's back.
 
     def remove(self, key: str, *, announce: bool = False) -> None:
-        """Take a value away, with the derived values made for it."""
+        """Take a value away, with the derived values made for it.
+
+        As a kernel does: the addresses on an interface go with it. A base that only changes, or
+        that the engine deletes, takes nothing along. What others made stays, whatever derives it.
+        """
         owned = [name for name, held in self.held.items() if held.owner == key]
         for name in [*owned, key]:
             gone = self.held.pop(name, None)

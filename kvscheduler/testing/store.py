@@ -23,7 +23,7 @@ class Held:
     """One value as the simulated system holds it.
 
     ``ours`` tells what the engine made from what others made; ``owner`` is the base that a
-    derived value was made for.
+    derived value was made for, or was handed over to since.
     """
 
     value: Item
@@ -225,14 +225,26 @@ class CheckedStore:
         if value.claims:
             self._look_for_claims(call, value)
         before = self.held.get(call.key)
-        bases = [
-            key
-            for key, held in self.held.items()
-            if any(name == call.key for name, _ in held.value.derives)
-        ]
+        bases = self._deriving(call.key)
         call.result = before.metadata if before else self._next_index()
         owner = bases[0] if bases else (before.owner if before else None)
         self.held[call.key] = Held(value=value, metadata=call.result, ours=ours, owner=owner)
+        derives = (*value.derives, *(before.value.derives if before else ()))
+        for name in dict.fromkeys(name for name, _ in derives):
+            self._hand_over(name)
+
+    def _deriving(self, key: str) -> list[str]:
+        """Return the bases that derive a key, as they stand."""
+        held = self.held.items()
+        return [base for base, one in held if any(name == key for name, _ in one.value.derives)]
+
+    def _hand_over(self, key: str) -> None:
+        """Have a derived value live and die with the base that derives it now, if any does."""
+        held = self.held.get(key)
+        if held is not None and held.owner is not None:
+            bases = self._deriving(key)
+            if bases and held.owner not in bases:
+                self.held[key] = dataclasses.replace(held, owner=bases[0])
 
     def _look_for_claims(self, call: Call, value: Item) -> None:
         for other, held in self.held.items():

@@ -39,6 +39,16 @@ JSON = tuple(
     )
 )
 
+BODY = Batch(
+    made={"a": ("1", None, 0), "b": None},
+    wanted={
+        "a": ("1", dataclasses.asdict(RetryPolicy()), None),
+        "c": ('{"bytes":""}', None, None),
+    },
+    intents={"a": None, "d": "[1]"},
+    rejected={"z": ("2", None, None), "y": ("2", None, "a")},
+).text()
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Moment:
@@ -179,29 +189,24 @@ def test_files_of_several_moments_are_refused_or_hold_one_of_them(place: Path) -
 def test_batches_that_make_no_sense_are_refused_though_their_checksum_is_right(
     place: Path,
 ) -> None:
-    body = Batch(
-        made={"a": ("1", None, 0), "b": None},
-        wanted={
-            "a": ("1", dataclasses.asdict(RetryPolicy()), None),
-            "c": ('{"bytes":""}', None, None),
-        },
-        intents={"a": None, "d": "[1]"},
-        rejected={"z": ("2", None, None), "y": ("2", None, "a")},
-    ).text()
     for seed in rounds(300):
-        forged = mutated(body.encode(), random.Random(seed), JSON).decode(errors="replace")
-        clear(place)
-        with contextlib.closing(sqlite3.connect(place / "journal")) as connection, connection:
-            create(connection, State())
-            (first,) = connection.execute("SELECT digest FROM batch").fetchone()
-            digest = link(first, 1, forged)
-            connection.execute("INSERT INTO batch VALUES (1, ?, ?)", (forged, digest))
-            connection.execute("UPDATE seal SET last = 1, digest = ?", (digest,))
+        forge(place, mutated(BODY.encode(), random.Random(seed), JSON).decode(errors="replace"))
 
         journal = Journal(place / "journal")
         with contextlib.suppress(JournalError):
             journal.open()  # nothing but this error, or none
             journal.close()
+
+
+def forge(place: Path, body: str) -> None:
+    """Write a journal whose one batch is this, with the right checksum."""
+    clear(place)
+    with contextlib.closing(sqlite3.connect(place / "journal")) as connection, connection:
+        create(connection, State())
+        (first,) = connection.execute("SELECT digest FROM batch").fetchone()
+        digest = link(first, 1, body)
+        connection.execute("INSERT INTO batch VALUES (1, ?, ?)", (body, digest))
+        connection.execute("UPDATE seal SET last = 1, digest = ?", (digest,))
 
 
 def test_a_row_that_claims_to_be_larger_than_memory_is_refused(place: Path) -> None:

@@ -13,7 +13,7 @@ from tests.fuzz.rounds import PATIENCE_S, rounds
 from tests.machine import ROOT, environment
 
 BATCH = 2000
-USUAL = {"guard": 1000, "configuration": 2000, "codec": 3000, "plans": 2000}
+USUAL = {"guard": 1000, "configuration": 2000, "codec": 3000, "plans": 2000, "journals": 200}
 
 pytestmark = pytest.mark.timeout(PATIENCE_S)
 

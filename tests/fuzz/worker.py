@@ -14,6 +14,7 @@ import random
 import resource
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 
 from kvs_agent import saved_plan
@@ -22,12 +23,16 @@ from kvs_agent.sources.problems import ConfigError, Problem
 from kvs_agent.sources.yaml_guard import Limits, parse
 from kvscheduler import Depends, DependsOnAny, Operation, Plan, RetryPolicy
 from kvscheduler.codec import JsonCodec, NotDecodable
+from kvscheduler.errors import JournalError
+from kvscheduler.journal import Journal
+from tests.fuzz import test_journal_fuzz as journal
 from tests.fuzz.rounds import mutated
 
 MORE_BYTES = 512 << 20
 SECONDS_EACH = 10.0
 LARGE_BYTES = 4 << 20
 LARGE_SHARE = 0.05
+FORGED_SHARE = 0.7
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
 FILES = [path.read_bytes() for path in sorted(EXAMPLES.glob("*.yaml"))]
@@ -132,11 +137,29 @@ def codec(draw: random.Random) -> None:
     assert CODEC.encode(CODEC.decode(stored)) == stored
 
 
+def journals(draw: random.Random) -> None:
+    """Read damaged journals, and forged ones whose batch is bent or overlarge."""
+    with tempfile.TemporaryDirectory() as name:
+        place = pathlib.Path(name)
+        if draw.random() < FORGED_SHARE:
+            body = mutated(journal.BODY.encode(), draw, journal.JSON).decode(errors="replace")
+            if draw.random() < LARGE_SHARE:
+                body = draw.choice(JSON).decode() * 100_000
+            journal.forge(place, body)
+            with contextlib.suppress(JournalError):
+                Journal(place / "journal").peek()
+            return
+        last = journal.lived(place, draw)[-1]
+        for _ in range(journal.DAMAGES):
+            assert journal.load(place, journal.damaged(last.files, draw)) in (None, last.records)
+
+
 READERS: dict[str, Callable[[random.Random], None]] = {
     "guard": guard,
     "configuration": configuration,
     "codec": codec,
     "plans": plans,
+    "journals": journals,
 }
 
 

@@ -52,10 +52,13 @@ def is_left_alone(node: ast.AST) -> bool:
     if isinstance(node, ast.If):
         return isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
     if isinstance(node, ast.Assign):
-        if isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "TypeVar":
-            return True
-        return isinstance(node.targets[0], ast.Name) and node.targets[0].id.startswith("__")
+        return isinstance(node.targets[0], ast.Name) and _names_a_type(node.targets[0].id)
     return isinstance(node, (ast.Import, ast.ImportFrom, ast.Assert))
+
+
+def _names_a_type(name: str) -> bool:
+    """Tell a type's name, or what Python itself reads, from a constant's and a variable's."""
+    return name.startswith("__") or (name[0].isupper() and (len(name) == 1 or not name.isupper()))
 
 
 def _is_log(node: ast.expr) -> bool:
@@ -136,22 +139,23 @@ def _for(node: ast.For) -> Iterator[ast.AST]:
 def _return(node: ast.Return) -> Iterator[ast.AST]:
     if node.value is None:
         yield ast.Pass()
-    elif not _is_none(node.value):
+    elif not _is_false(node.value):
         yield ast.Return(ast.Constant(None))
 
 
 def _assign(node: ast.Assign) -> Iterator[ast.AST]:
-    if not _is_none(node.value) and not isinstance(node.targets[0], ast.Tuple):
+    if not _is_false(node.value) and not isinstance(node.targets[0], ast.Tuple):
         yield ast.Assign(node.targets, ast.Constant(None))
 
 
 def _ann_assign(node: ast.AnnAssign) -> Iterator[ast.AST]:
-    if node.value is not None and not _is_none(node.value):
+    if node.value is not None and not _is_false(node.value):
         yield ast.AnnAssign(node.target, node.annotation, ast.Constant(None), node.simple)
 
 
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
+def _is_false(node: ast.expr) -> bool:
+    """Tell whether None in its place would say the same, or nearly: False, 0, an empty text."""
+    return isinstance(node, ast.Constant) and not node.value
 
 
 def _expr(node: ast.Expr) -> Iterator[ast.AST]:

@@ -135,7 +135,10 @@ class _Runner:
     def _try(self, source: Source, functions: Functions, mutant: Mutant) -> Verdict:
         alive = bool(mutant.function) and functions.has(mutant.function, mutant.at_line)
         lines = mutant.lines if alive else ALL_LINES
-        tests = list(self._chosen(self._map.passing(source.path, lines), mutant, source.path))
+        passing = self._map.passing(source.path, lines)
+        if not passing and not mutant.function:
+            passing = set(self._items)  # a file without functions: it is only imported
+        tests = list(self._chosen(passing, mutant, source.path))
         if not tests:
             return Verdict(outcome=Outcome.UNSEEN)
         if not alive:

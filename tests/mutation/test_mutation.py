@@ -112,8 +112,8 @@ def test_what_is_known_is_not_tried_again(tree: Path) -> None:
 
     second = _run(tree)
 
-    assert "0 to try" not in first
-    assert "0 to try" in second
+    assert " 0 to try" not in first
+    assert " 0 to try" in second
 
 
 def test_a_new_test_kills_what_had_survived(tree: Path) -> None:

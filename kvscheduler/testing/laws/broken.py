@@ -81,6 +81,26 @@ class Law(enum.Enum):
             " is half made"
         ),
     )
+    UPDATE_INTERRUPTED = (
+        (
+            "an update that is cut short leaves what retrieve() finds, and what a later update,"
+            " delete or create deals with"
+        ),
+        (
+            "set what is to be, whatever stands; where it takes several steps, let retrieve() find"
+            " what is between them, and create() finish what is ours and half there"
+        ),
+    )
+    DELETE_INTERRUPTED = (
+        (
+            "a delete that is cut short leaves what retrieve() finds, and what a later delete,"
+            " update or create deals with"
+        ),
+        (
+            "take away first what makes it work, and last what it is found and known by; take what"
+            " is gone already for a success"
+        ),
+    )
     RETRIEVE = (
         (
             "retrieve() finds what stands, once, under the key it was wanted by, and nothing else"
@@ -135,6 +155,23 @@ class Law(enum.Enum):
     DELETE_AGAIN = (
         "to delete what is gone is a success, and changes nothing",
         "take the southbound's answer that there is no such thing for a success",
+    )
+    WATCH = (
+        "what changes in the southbound while watch() runs is reported",
+        (
+            "notify() of what is there now, or ask for it to be read: request_refresh(),"
+            " request_resync(). A watch() that takes time before it listens asks for a resync then"
+        ),
+    )
+    WATCH_ENDS = (
+        (
+            "watch() does not fail again and again; it ends soon, without an error, when it is"
+            " cancelled, and can be started again"
+        ),
+        (
+            "let CancelledError pass, and undo in finally what watch() has begun, so that the next"
+            " call can begin it anew"
+        ),
     )
     LEFTOVERS = (
         "once all values are deleted, everything is as it was before the first of them",

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
-import itertools
 import types
 from collections.abc import Awaitable, Collection, Generator, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from ...registry import Binding, Registry
 from ..oracle import AnyDescriptor, Rules, Unit, standing
 from ..replay import cycles
+from .hearing import Heard
 from .meaning import untouched
 
 __all__ = ["Driver", "names_of", "wait_for"]
@@ -34,7 +35,7 @@ class Driver:
     """Knows what is wanted and what stands, and calls descriptors; judges nothing.
 
     ``have`` holds what stands, facts included. ``gone`` is what stood and was deleted, with its
-    last metadata.
+    last metadata. ``heard`` listens to what descriptors report.
     """
 
     def __init__(self) -> None:
@@ -42,6 +43,8 @@ class Driver:
         self.have: dict[str, Unit] = {}
         self.known: dict[str, Any] = {}
         self.gone: dict[str, tuple[Unit, Any]] = {}
+        self.heard: Heard | None = None
+        self._waits: dict[tuple[str, str], int] = {}
 
     def use(self, descriptors: Sequence[AnyDescriptor]) -> None:
         """Go on with these descriptors: at first, and after each crash."""
@@ -57,16 +60,24 @@ class Driver:
     def notify(
         self, changes: Mapping[str, Any], metadata: Mapping[str, Any] | None = None
     ) -> None:
-        """Ignore reports: the laws look for themselves."""
+        """Pass it on to whoever listens; the laws look for themselves."""
+        if self.heard is not None:
+            self.heard.notify(changes)
 
     def failed(self, key: str, error: Exception) -> None:
-        """Ignore reports, as above."""
+        """Pass it on, as above."""
+        if self.heard is not None:
+            self.heard.failed(key)
 
     def request_resync(self, prefix: str = "") -> None:
-        """Ignore it: each step looks at everything."""
+        """Pass it on, as above."""
+        if self.heard is not None:
+            self.heard.request_resync(prefix)
 
     def request_refresh(self, keys: Iterable[str], *, around: bool = False) -> None:
-        """Ignore it, as above."""
+        """Pass it on, as above."""
+        if self.heard is not None:
+            self.heard.request_refresh(keys, around=around)
 
     def metadata(self, descriptor: str) -> Mapping[str, Any]:
         """Return the metadata of what stands, by label."""
@@ -156,14 +167,19 @@ class Driver:
     ) -> Any:
         """Call one method of a key's descriptor as the engine would, and let it change no value.
 
-        With ``cut_at`` the call is cancelled when it waits for that many-th time.
+        With ``cut_at`` the call is cancelled when it waits for that many-th time; what is more
+        than it has ever waited counts from the first again.
         """
         binding = self.binding(key)
         ask = functools.partial(getattr(binding.descriptor, method), key, *values, *more)
+        known = self._waits.setdefault((binding.name, method), 1)
+        waits = _Waits((cut_at - 1) % known + 1 if cut_at else 0)
         with untouched(binding, method, key, *values):
-            return await self.ask(binding, ask, cut_at)
+            answer = await self.ask(binding, ask, waits)
+        self._waits[binding.name, method] = max(known, waits.seen)
+        return answer
 
-    async def ask(self, binding: Binding, ask: Any, cut_at: int = 0) -> Any:
+    async def ask(self, binding: Binding, ask: Any, waits: _Waits | None = None) -> Any:
         """Call within the limits of a descriptor: how many at once, how long, in a thread."""
         limit = binding.max_parallel or _ANY_NUMBER
         room = self._rooms.setdefault(binding.name, asyncio.Semaphore(limit))
@@ -171,7 +187,7 @@ class Driver:
         async with room:
             try:
                 async with asyncio.timeout(deadline_s) as limited:
-                    return await _answer(binding, ask, cut_at)
+                    return await _answer(binding, ask, waits or _Waits(0))
             except TimeoutError as error:
                 if not limited.expired():
                     raise
@@ -194,31 +210,37 @@ def names_of(unit: Unit) -> list[str]:
     return [unit.key, *(f"claim {claim}" for claim in dict.fromkeys(unit.claims))]
 
 
-async def _answer(binding: Binding, ask: Any, cut_at: int) -> Any:
+@dataclasses.dataclass
+class _Waits:
+    """How often a call has waited; it is cut short when it does for the ``cut_at``-th time."""
+
+    cut_at: int
+    seen: int = 0
+
+
+async def _answer(binding: Binding, ask: Any, waits: _Waits) -> Any:
     if binding.descriptor.blocking:
         return await asyncio.to_thread(ask)
     answer = ask()
-    if isinstance(answer, Awaitable):
-        answer = await (_cut_short(answer, cut_at) if cut_at else answer)
-    return answer
+    return await _counted(answer, waits) if isinstance(answer, Awaitable) else answer
 
 
 @types.coroutine
-def _cut_short(work: Awaitable[T], at: int) -> Generator[Any, None, T]:
-    """Do some work, and cancel the task when it waits for the at-th time."""
-    waits = work.__await__()
-    step = functools.partial(next, waits)
-    for number in itertools.count(1):
+def _counted(work: Awaitable[T], waits: _Waits) -> Generator[Any, None, T]:
+    """Do some work, count how often it waits, and cancel the task where it is to be cut short."""
+    steps = work.__await__()
+    step = functools.partial(next, steps)
+    while True:
         try:
             wait = step()
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]  # the result of the work
+        waits.seen += 1
         task = asyncio.current_task()
-        if number == at and task is not None:
+        if waits.seen == waits.cut_at and task is not None:
             task.cancel()
         try:
             yield wait
-            step = functools.partial(waits.send, None)
+            step = functools.partial(steps.send, None)
         except BaseException as error:  # noqa: BLE001 - the work's own to deal with
-            step = functools.partial(waits.throw, error)
-    raise AssertionError("itertools.count() has no end")
+            step = functools.partial(steps.throw, error)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,14 +13,31 @@ from ..oracle import AnyDescriptor, Unit, standing
 from ..replay import cycles
 from .broken import Law, LawBroken
 from .driver import names_of, wait_for
+from .hearing import Heard
 from .looking import Looking
+from .mending import Mending
 from .rig import Rig
-from .upkeep import Upkeep
+from .upkeep import INTERRUPTED, Doubt, Upkeep
+from .watching import Watching
 from .world import Snapshot, World
 
-__all__ = ["Family", "Life"]
+__all__ = ["Cut", "Family", "Life"]
 
 Family = Callable[[Any], AnyDescriptor | Sequence[AnyDescriptor]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """How a call is cut short, and what comes then.
+
+    ``part`` 0 is the value itself, others derive from it; the call is cut when it waits for the
+    ``at``-th time; the process may have ``crashed`` then; is the value ``wanted`` after that?
+    """
+
+    part: int
+    at: int
+    crashed: bool
+    wanted: bool
 
 
 class Life:
@@ -35,6 +53,7 @@ class Life:
         self.upkeep = Upkeep()
         self.driver = self.upkeep.driver
         self._looking = Looking(self._world, self.driver, self.upkeep.last)
+        self._mending = Mending(self.upkeep)
         self._ground: frozenset[str] = frozenset()
         self._taken: set[str] = set()
         self.lacking: set[str] = set()
@@ -166,29 +185,102 @@ class Life:
             self._looking.taken.add(key)
             await self._collide(units[key], world)
 
-    async def interrupt(self, key: str, value: Any, at: int, *, wanted: bool) -> None:
-        """Cut a create short when it waits for the at-th time, crash, and start again.
-
-        The value is still ``wanted`` then, or no more.
-        """
-        if key in self.driver.wanted or not self._may_want(key, value):
+    async def interrupt(self, key: str, value: Any, cut: Cut) -> None:
+        """Cut a create or an update short, of a value or of what derives from it."""
+        if not self._may_want(key, value):
             return
+        before = self.driver.wanted.get(key)
         self.driver.wanted[key] = value
-        doubt = await self.upkeep.converge_cut_short(key, at)
+        await self._cut_short(key, [before, value], cut)
+
+    async def interrupt_delete(self, key: str, cut: Cut) -> None:
+        """Cut a delete short, of a value or of what derives from it."""
+        await self._cut_short(key, [self.driver.wanted.pop(key)], cut)
+
+    async def _cut_short(self, key: str, values: Sequence[Any], cut: Cut) -> None:
+        parts = {key: None}
+        for value in values:
+            if value is not None:
+                units = self.driver.rules.family(key, value).values()
+                parts.update((unit.key, None) for unit in units if not unit.is_fact)
+        part = list(parts)[cut.part % len(parts)]
+        doubt = await self.upkeep.converge_cut_short(part, cut.at)
         if doubt:
-            await self._clear_up(key, doubt, wanted=wanted)
+            self.driver.wanted.pop(key, None)
+            if cut.wanted:
+                self.driver.wanted[key] = values[-1]
+            await self._resume(doubt, crashed=cut.crashed)
+        cut_short = doubt.get(part)
+        await self._look(INTERRUPTED[cut_short.method] if cut_short else Law.LEFTOVERS, part)
+
+    async def watch(self, key: str | None, *, again: bool) -> None:
+        """Have the descriptors watch, disturb a value meanwhile, and repair what is reported.
+
+        ``again``: they have been cancelled, and start anew.
+        """
+        watching = Watching(self.driver, self.rig.patience_s)
+        if again:
+            async with watching.run():
+                pass
+        self.driver.heard = heard = Heard()
+        try:
+            async with watching.run():
+                if key is not None and await self._is_disturbed(key):
+                    moved = await self._looking.find()
+                    await watching.wait(heard, moved)
+                    await self._mending.repair(moved)
+        finally:
+            self.driver.heard = None
         await self._look()
+
+    async def _is_disturbed(self, key: str) -> bool:
+        before = await self._world.snapshot()
+        if not await wait_for(self.rig.disturb(key, self.driver.have[key].value)):
+            return False
+        if await self._world.snapshot() == before:
+            raise ValueError(f"what the rig's disturb() did to {key} is not in its snapshot()")
+        return True
 
     # What can be done next.
 
     def is_asynchronous(self) -> bool:
-        """Tell whether there are creates that wait, and so can be cut short."""
+        """Tell whether there are calls that wait, and so can be cut short."""
         bindings = self.driver.registry.bindings.values()
-        return any(inspect.iscoroutinefunction(one.create) for one in bindings)
+        return any(
+            inspect.iscoroutinefunction(call)
+            for one in bindings
+            for call in (one.create, one.update, one.delete)
+        )
+
+    def is_watching(self) -> bool:
+        """Tell whether there are descriptors that watch."""
+        return any(one.watch is not None for one in self.driver.registry.bindings.values())
+
+    def visible(self) -> list[str]:
+        """Return what stands beside the ground and can be retrieved."""
+        own = (key for key, unit in self.driver.have.items() if not unit.is_fact)
+        return sorted(
+            key
+            for key in own
+            if key not in self._ground and self.driver.binding(key).retrieve is not None
+        )
 
     def standing(self) -> list[str]:
         """Return what is wanted beside the ground."""
         return sorted(key for key in self.driver.wanted if key not in self._ground)
+
+    def changeable(self) -> list[str]:
+        """Return what is wanted and has been drawn with other values."""
+        return [key for key in self.standing() if self.others(key)]
+
+    def others(self, key: str) -> list[Any]:
+        """Return the values with which a key has been drawn, less the one that is wanted."""
+        wanted = self.driver.wanted[key]
+        return [value for value in self.upkeep.meaning.values(key) if value != wanted]
+
+    def may_meet(self) -> bool:
+        """Tell whether a stranger may come: a second one would leave too little to be done."""
+        return type(self.rig).stranger is not Rig.stranger and not self._looking.taken
 
     def created_last(self) -> list[str]:
         """Return what could have been created last: nothing but its own ring leans on it."""
@@ -236,11 +328,13 @@ class Life:
         elif needs:
             self.lacking.add(f"{key} needs {', '.join(needs)}")
 
-    async def _look(self) -> None:
+    async def _look(self, law: Law = Law.LEFTOVERS, part: str = "") -> None:
+        """Look at everything; ``law`` is broken if what is left of a part should not be there."""
         _, now = await self._looking.look()
         who = ", ".join(self.driver.registry.bindings)
+        deleted = ", ".join(self.driver.gone) if law is Law.LEFTOVERS else part
         is_bare = self.driver.have.keys() == self._ground
-        self._world.check(now, who, ", ".join(self.driver.gone), is_bare=is_bare)
+        self._world.check(now, who, deleted, is_bare=is_bare, law=law)
 
     async def _update_needlessly(self) -> None:
         """Do the updates that were spared: nothing must come of them."""
@@ -269,20 +363,14 @@ class Life:
         await self.upkeep.call(law, unit, "delete", unit.value, more=(metadata,))
         await self._world.check_same(world, law, binding.name, unit.key, deleted=unit.value)
 
-    async def _clear_up(self, key: str, doubt: Mapping[str, Unit], *, wanted: bool) -> None:
-        """Do what the engine does after a crash in a create: finish what is ours, or delete it."""
-        beyond = await self.crash(doubt)
-        for one in beyond:
-            if one.key not in doubt or not wanted:
-                unit, more = Unit(key=one.key, value=one.value), (one.metadata,)
-                await self.upkeep.call(Law.INTERRUPTED, unit, "delete", one.value, more=more)
-        if not wanted:
-            del self.driver.wanted[key]
-            for unit in doubt.values():
-                # Whether it stands, nobody can tell: so it is deleted as if it did.
-                if self.driver.binding(unit.key).retrieve is None:
-                    await self.upkeep.call(
-                        Law.INTERRUPTED, unit, "delete", unit.value, more=(None,)
-                    )
-        self.upkeep.anew = set(doubt)
-        await self.upkeep.converge()
+    async def _resume(self, doubt: Mapping[str, Doubt], *, crashed: bool) -> None:
+        """Do what the engine does after a crash, or a missed deadline: look, and go on."""
+        units = {key: one.unit for key, one in doubt.items()}
+        if crashed:
+            beyond = await self.crash(units)
+        else:
+            beyond, _ = await self._looking.look(units)
+        try:
+            await self._mending.resume(doubt, beyond, crashed=crashed)
+        finally:
+            self.upkeep.anew = {}

@@ -48,7 +48,7 @@ class Looking:
             found = await self._retrieve(binding, expected, None)
             self._check_standing(binding, found, remembered, doubtful)
             self._note(found, remembered)
-            beyond += self._beyond(binding, found)
+            beyond += self._beyond(binding, found, doubtful)
         if known is not None:
             self._keep_unretrieved(remembered)
         now = await self._world.check_same(before, Law.READ_ONLY, self._names())
@@ -71,6 +71,19 @@ class Looking:
                 self._check_asked(binding, key, whole.get(key), part.get(key))
             await self._retrieve(binding, [], None)
         await self._world.check_same(before, Law.READ_ONLY, self._names())
+
+    async def find(self) -> dict[str, Retrieved | None]:
+        """Return what is found, or not, of all that stands and is not as it was made."""
+        moved: dict[str, Retrieved | None] = {}
+        for binding in self._driver.retrieving():
+            found = await self._retrieve(binding, self._expected(binding, {}), None)
+            for key, unit in self._driver.have.items():
+                if unit.is_fact or self._driver.binding(key) is not binding:
+                    continue
+                one = found.get(key)
+                if one is None or not equivalent(binding, key, one.value, unit.value):
+                    moved[key] = one
+        return moved
 
     def _expected(self, binding: Binding, doubt: Mapping[str, Unit]) -> list[Retrieved]:
         driver = self._driver
@@ -154,11 +167,17 @@ class Looking:
             if self._driver.binding(key).retrieve is None:
                 self._driver.known[key] = metadata
 
-    def _beyond(self, binding: Binding, found: Mapping[str, Retrieved]) -> list[Retrieved]:
+    def _beyond(
+        self, binding: Binding, found: Mapping[str, Retrieved], doubt: Collection[str]
+    ) -> list[Retrieved]:
+        # Of what nobody has marked, the engine takes that for ours which it may have made.
         ours = [
             one
             for key, one in found.items()
-            if key not in self._driver.have and one.origin is Origin.NORTHBOUND
+            if key not in self._driver.have
+            and (
+                one.origin is Origin.NORTHBOUND or (one.origin is Origin.UNKNOWN and key in doubt)
+            )
         ]
         for one in ours:
             if one.key in self.taken:

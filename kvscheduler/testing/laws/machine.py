@@ -11,18 +11,25 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from .life import Family, Life
+from .life import Cut, Family, Life
 from .rig import Rig
 
 __all__ = ["DescriptorLaws", "Kit"]
 
 Pair = tuple[str, Any]
 
-_MOST_AT_ONCE = 6
+_MOST_AT_ONCE = 8
 _MOST_WAITS = 8
 
 # Which of those that there are: taken modulo their number.
 _PICKS = st.integers(0, 5)
+_CUTS = st.builds(
+    Cut,
+    part=st.sampled_from([0, 0, 0, 1, 2]),
+    at=st.integers(1, _MOST_WAITS),
+    crashed=st.booleans(),
+    wanted=st.booleans(),
+)
 _PAIRS: st.SearchStrategy[Pair] = st.runner().flatmap(lambda machine: machine.kit.values)
 
 
@@ -77,15 +84,28 @@ class DescriptorLaws(RuleBasedStateMachine):
         self._runner.run(step)
         self._is_whole = True
 
-    @initialize()
-    def open(self) -> None:
-        """Make a fresh world."""
+    @initialize(pairs=st.lists(_PAIRS, max_size=_MOST_AT_ONCE))
+    def open(self, pairs: list[Pair]) -> None:
+        """Make a fresh world, and compare what values mean that may be wanted in it."""
         self._do(self.life.open())
+        self._do(self.life.compare(pairs))
 
     @rule(pair=_PAIRS)
     def want(self, pair: Pair) -> None:
         """Want a value."""
         self._do(self.life.want(*pair))
+
+    @precondition(lambda self: self.life.changeable())
+    @rule(pick=_PICKS, which=_PICKS, cut=st.none() | _CUTS)
+    def change(self, pick: int, which: int, cut: Cut | None) -> None:
+        """Want another value that was met before, and perhaps cut the update short."""
+        key = _picked(self.life.changeable(), pick)
+        values = self.life.others(key)
+        value = values[which % len(values)]
+        if cut is not None and self.life.is_asynchronous():
+            self._do(self.life.interrupt(key, value, cut))
+        else:
+            self._do(self.life.want(key, value))
 
     @precondition(lambda self: self.life.standing())
     @rule(pick=_PICKS, forgotten=st.booleans())
@@ -128,22 +148,30 @@ class DescriptorLaws(RuleBasedStateMachine):
         keys = [*self.life.standing(), *self.life.driver.gone]
         self._do(self.life.ask(sorted({_picked(keys, pick) for pick in picks})))
 
-    @rule(pairs=st.lists(_PAIRS, min_size=2, max_size=_MOST_AT_ONCE))
-    def compare(self, pairs: list[Pair]) -> None:
-        """Compare what values mean."""
-        self._do(self.life.compare(pairs))
-
-    @precondition(lambda self: type(self.life.rig).stranger is not Rig.stranger)
+    @precondition(lambda self: self.life.may_meet())
     @rule(pair=_PAIRS)
     def meet(self, pair: Pair) -> None:
         """Find the place taken by a stranger."""
         self._do(self.life.meet(*pair))
 
     @precondition(lambda self: self.life.is_asynchronous())
-    @rule(pair=_PAIRS, at=st.integers(1, _MOST_WAITS), wanted=st.booleans())
-    def interrupt(self, pair: Pair, at: int, *, wanted: bool) -> None:
-        """Cut a create short, and lose the process."""
-        self._do(self.life.interrupt(*pair, at, wanted=wanted))
+    @rule(pair=_PAIRS, cut=_CUTS)
+    def interrupt(self, pair: Pair, cut: Cut) -> None:
+        """Cut a create or an update short, and perhaps lose the process."""
+        self._do(self.life.interrupt(*pair, cut))
+
+    @precondition(lambda self: self.life.is_asynchronous() and self.life.standing())
+    @rule(pick=_PICKS, cut=_CUTS)
+    def interrupt_delete(self, pick: int, cut: Cut) -> None:
+        """Cut a delete short, and perhaps lose the process."""
+        self._do(self.life.interrupt_delete(_picked(self.life.standing(), pick), cut))
+
+    @precondition(lambda self: self.life.is_watching())
+    @rule(pick=_PICKS, again=st.booleans())
+    def watch(self, pick: int, *, again: bool) -> None:
+        """Have something change behind the engine's back while the descriptors watch."""
+        keys = self.life.visible()
+        self._do(self.life.watch(_picked(keys, pick) if keys else None, again=again))
 
 
 def _picked(keys: Sequence[str], pick: int) -> str:

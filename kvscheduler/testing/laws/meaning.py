@@ -61,6 +61,10 @@ class Meaning:
         self.compare(binding, key, value)
         return True
 
+    def values(self, key: str) -> list[Any]:
+        """Return the latest valid values of a key."""
+        return list(self._known[key].values.values()) if key in self._known else []
+
     def compare(self, binding: Binding, key: str, value: Any) -> None:
         """Check a value against the others of its key: whether equal, whether to recreate."""
         known = self._known.setdefault(key, _Known())

@@ -17,9 +17,11 @@ class Rig:
     example run on one event loop, on which the descriptor's calls run too.
 
     ``ground`` holds values that are created through the descriptors before the example begins,
-    and stay: what the tested values depend on.
+    and stay: what the tested values depend on. ``patience_s`` is how long a report by watch(),
+    or its end, may take.
     """
 
+    patience_s: float = 10.0
     ground: Mapping[str, Any] = types.MappingProxyType({})
 
     def open(self) -> None | Awaitable[None]:
@@ -42,6 +44,15 @@ class Rig:
 
         It must be such that ``create`` of the value finds its place taken. Return False where
         there is no such thing. Not overridden: what is in the way is not tested.
+        """
+        return False
+
+    def disturb(self, key: str, value: Any) -> bool | Awaitable[bool]:
+        """Change or take away what stands for this value, by other means than the descriptor's.
+
+        That is asked while the descriptors watch, which must report it. Leave what others made
+        alone, and put nothing of theirs in its place. Return False where nobody has to notice.
+        Not overridden: only that watch() begins and ends is tested.
         """
         return False
 

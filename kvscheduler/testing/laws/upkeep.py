@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import types
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from ...errors import describe
 from ...planner.meaning import equivalent, must_recreate
@@ -14,7 +16,26 @@ from .broken import Law, LawBroken
 from .driver import Driver
 from .meaning import Meaning
 
-__all__ = ["Upkeep"]
+__all__ = ["INTERRUPTED", "Doubt", "Upkeep"]
+
+INTERRUPTED: Final[Mapping[str, Law]] = types.MappingProxyType(
+    {
+        "create": Law.INTERRUPTED,
+        "update": Law.UPDATE_INTERRUPTED,
+        "delete": Law.DELETE_INTERRUPTED,
+    }
+)
+"""The law to blame where a method, cut short, has left what the next call cannot deal with."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """A call that was cut short: what it was about, and what stood before with its metadata."""
+
+    method: str
+    unit: Unit
+    before: Unit | None = None
+    metadata: Any = None
 
 
 class Upkeep:
@@ -22,8 +43,8 @@ class Upkeep:
 
     ``last`` says of each key how it came to be as it is: the law to blame if it is not so, and
     what is expected. ``updates`` holds the last update of each key: old, new, metadata. What is
-    made ``anew`` has been cut short before. ``spared`` are the updates that the last time needed
-    none: key, old, new.
+    in ``anew`` has been cut short before, and the law to blame is named there. ``spared`` are the
+    updates that the last time needed none: key, old, new.
     """
 
     def __init__(self) -> None:
@@ -31,11 +52,11 @@ class Upkeep:
         self.meaning = Meaning()
         self.last: dict[str, tuple[Law, str]] = {}
         self.updates: dict[str, tuple[Any, Any, Any]] = {}
-        self.anew: set[str] = set()
+        self.anew: dict[str, Law] = {}
         self.spared: list[tuple[str, Any, Any]] = []
         self.created = 0
         self._cut: tuple[str, int] | None = None
-        self._doubt: dict[str, Unit] = {}
+        self._doubt: dict[str, Doubt] = {}
 
     def use(self, descriptors: Sequence[AnyDescriptor]) -> None:
         """Go on with these descriptors: at first, and after each crash."""
@@ -51,6 +72,8 @@ class Upkeep:
         while (key := driver.leaf(falling)) is not None:
             falling.discard(key)
             await self._delete(driver.have[key])
+            if self._doubt:
+                return
         while ready := driver.ready(target):
             steps = (self._bring(target[key]) for key in ready)
             outcomes = await asyncio.gather(*steps, return_exceptions=True)
@@ -62,10 +85,11 @@ class Upkeep:
         assert driver.have.keys() == target.keys()
         driver.have.update(target)
 
-    async def converge_cut_short(self, key: str, at: int) -> dict[str, Unit]:
-        """Do so until the create of a key waits for the at-th time, and cancel that.
+    async def converge_cut_short(self, key: str, at: int) -> dict[str, Doubt]:
+        """Do so until a call for a key waits for the at-th time, and cancel that.
 
-        Returns what may have been made or not: its companions in the same ring too.
+        Returns what may stand or not, or be another: what was done along with it, and has failed,
+        too. It is no more among what the driver has.
         """
         self._cut = (key, at)
         try:
@@ -100,40 +124,56 @@ class Upkeep:
             self.last[unit.key] = (Law.EQUIVALENT, expected)
             self.spared.append((unit.key, have.value, unit.value))
         else:
-            await self._update(unit, have.value)
+            await self._update(unit, have)
         if unit.key not in self._doubt:
             self.driver.have[unit.key] = unit
 
     async def _create(self, unit: Unit) -> None:
-        is_anew = unit.key in self.anew
-        law = Law.INTERRUPTED if is_anew else Law.CREATE
-        cut_at = self._cut[1] if self._cut is not None and self._cut[0] == unit.key else 0
+        law = self.anew.get(unit.key, Law.CREATE)
+        done, metadata = await self._try(Doubt(method="create", unit=unit), law, unit.value)
+        if done:
+            self.created += 1
+            self.driver.known[unit.key] = metadata
+            self.driver.gone.pop(unit.key, None)
+            law = self.anew.get(unit.key, Law.ROUND_TRIP)
+            self.last[unit.key] = (law, "what create() was given")
+
+    async def _update(self, unit: Unit, have: Unit) -> None:
+        old, metadata = have.value, self.driver.known.get(unit.key)
+        law = self.anew.get(unit.key, Law.UPDATE)
+        doubt = Doubt(method="update", unit=unit, before=have, metadata=metadata)
+        done, answer = await self._try(doubt, law, old, unit.value, more=(metadata,))
+        if done:
+            self.learn(unit.key, answer)
+            self.updates[unit.key] = (old, unit.value, metadata)
+            self.last[unit.key] = (law, f"the new value: it was updated from {old!r}")
+
+    async def _try(
+        self, doubt: Doubt, law: Law, *values: Any, more: Sequence[Any] = ()
+    ) -> tuple[bool, Any]:
+        """Call, and return whether it was done, and the answer; it may be cut short."""
+        key = doubt.unit.key
+        cut_at = self._cut[1] if self._cut is not None and self._cut[0] == key else 0
         try:
-            metadata = await self.call(law, unit, "create", unit.value, cut_at=cut_at)
+            call = self.call(law, doubt.unit, doubt.method, *values, more=more, cut_at=cut_at)
+            return True, await call
         except asyncio.CancelledError:
             if not cut_at:
                 raise
-            self._doubt[unit.key] = unit
-            return
-        except LawBroken:
-            # One that has failed with its companion, which was cut short, is in doubt as well.
-            if self._cut is None or law is not Law.CREATE:
+        except LawBroken as broken:
+            # What has failed along with one that was cut short is in doubt as well.
+            is_alone = doubt.method == "delete" and not cut_at
+            if self._cut is None or is_alone or broken.law is not law:
                 raise
-            self._doubt[unit.key] = unit
-            return
-        self.created += 1
-        self.driver.known[unit.key] = metadata
-        self.driver.gone.pop(unit.key, None)
-        law = Law.INTERRUPTED if is_anew else Law.ROUND_TRIP
-        self.last[unit.key] = (law, "what create() was given")
+        self._doubt[key] = doubt
+        self.lose(key)
+        return False, None
 
-    async def _update(self, unit: Unit, old: Any) -> None:
-        metadata = self.driver.known.get(unit.key)
-        more = (metadata,)
-        answer = await self.call(Law.UPDATE, unit, "update", old, unit.value, more=more)
-        self.learn(unit.key, answer)
-        self.updates[unit.key] = (old, unit.value, metadata)
-        self.last[unit.key] = (Law.UPDATE, f"the new value: it was updated from {old!r}")
+    def lose(self, key: str) -> None:
+        """Forget a value that stood, perhaps."""
+        self.driver.have.pop(key, None)
+        self.driver.known.pop(key, None)
+        self.updates.pop(key, None)
 
     def learn(self, key: str, answer: Any) -> None:
         """Take over the metadata that an update returned, if it did."""
@@ -141,14 +181,15 @@ class Upkeep:
             self.driver.known[key] = answer
 
     async def _delete(self, unit: Unit) -> None:
-        known = self.driver.known
-        metadata = known.get(unit.key)
+        metadata = self.driver.known.get(unit.key)
         if not unit.is_fact:
-            await self.call(Law.DELETE, unit, "delete", unit.value, more=(metadata,))
+            law = self.anew.get(unit.key, Law.DELETE)
+            doubt = Doubt(method="delete", unit=unit, before=unit, metadata=metadata)
+            done, _ = await self._try(doubt, law, unit.value, more=(metadata,))
+            if not done:
+                return
             self.driver.gone[unit.key] = (unit, metadata)
-        del self.driver.have[unit.key]
-        known.pop(unit.key, None)
-        self.updates.pop(unit.key, None)
+        self.lose(unit.key)
 
     async def call(
         self,

@@ -45,7 +45,9 @@ class World:
                 self._baseline[name] = after[name]
         return after
 
-    def check(self, now: Snapshot, who: str, deleted: str, *, is_bare: bool) -> None:
+    def check(
+        self, now: Snapshot, who: str, deleted: str, *, is_bare: bool, law: Law = Law.LEFTOVERS
+    ) -> None:
         """Check that what was there is there as it was; where it is bare, nothing else either."""
         kept = {name: now[name] for name in self._baseline if name in now}
         if kept != self._baseline:
@@ -55,7 +57,7 @@ class World:
         if is_bare and now != self._baseline:
             expected = "the same snapshot as before the first value"
             found = difference(self._baseline, now)
-            raise LawBroken(Law.LEFTOVERS, who, deleted, expected, found)
+            raise LawBroken(law, who, deleted, expected, found)
 
     async def check_same(
         self, before: Snapshot, law: Law, who: str, key: str = "", **values: object

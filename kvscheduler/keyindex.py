@@ -46,9 +46,13 @@ class _Folder:
 
 
 class KeyIndex:
-    """Keys by folder, so that those below a prefix are found in time of what is found."""
+    """Keys by folder, so that those below a prefix are found in time of what is found.
+
+    A few are looked through sooner than kept in order: folders begin with more than that.
+    """
 
     def __init__(self, keys: Iterable[str]) -> None:
+        self._few: dict[str, None] | None = {}
         self._keys: dict[str, _Folder] = {}
         self._folders: dict[str, dict[str, None]] = {}
         for key in keys:
@@ -56,6 +60,17 @@ class KeyIndex:
 
     def add(self, key: str) -> None:
         """Add a key; once more is harmless."""
+        few = self._few
+        if few is None:
+            self._file(key)
+            return
+        few[key] = None
+        if len(few) > _FEW:
+            self._few = None
+            for one in few:
+                self._file(one)
+
+    def _file(self, key: str) -> None:
         folder = _folder(key)
         known = self._keys.get(folder)
         if known is None:
@@ -74,6 +89,9 @@ class KeyIndex:
 
     def discard(self, key: str) -> None:
         """Drop a key; an unknown one is ignored."""
+        if self._few is not None:
+            self._few.pop(key, None)
+            return
         folder = _folder(key)
         known = self._keys.get(folder)
         if known is None:
@@ -92,8 +110,13 @@ class KeyIndex:
         known = self._keys.get(folder)
         return known is not None and bool(known.keys)
 
-    def below(self, prefix: str) -> Iterator[str]:
-        """Yield the keys that start with a prefix."""
+    def below(self, prefix: str) -> Iterable[str]:
+        """Return the keys that start with a prefix, unordered."""
+        if self._few is not None:
+            return [key for key in self._few if key.startswith(prefix)]
+        return self._filed_below(prefix)
+
+    def _filed_below(self, prefix: str) -> Iterator[str]:
         folder = _folder(prefix)
         known = self._keys.get(folder)
         if known is not None:
@@ -161,4 +184,5 @@ class PrefixIndex:
         return found
 
 
+_FEW = 16
 _MANY = 64

@@ -63,8 +63,7 @@ class Grounding:
         return self._outlook.final(key)
 
     def _standing(self, group: DependsOnAny, owner: str) -> list[str]:
-        found = self._outlook.matches(group, owner)
-        return [key for key in found if self._outlook.stands(key)]
+        return list(filter(self._outlook.stands, self._outlook.matches(group, owner)))
 
     def _above(self, keys: Iterable[str]) -> dict[str, Spec]:
         region: dict[str, Spec] = {}

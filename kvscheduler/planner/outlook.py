@@ -115,11 +115,11 @@ class Outlook:
 
     def is_met(self, group: DependsOnAny, owner: str) -> bool:
         """Tell whether something will stand that meets an any-of dependency."""
-        return any(self.stands(key) for key in self.matches(group, owner))
+        return any(map(self.stands, self.matches(group, owner)))
 
     def is_carried(self, group: DependsOnAny, owner: str) -> bool:
         """Tell whether something may be built on that meets an any-of dependency."""
-        return any(self.carries(key) for key in self.matches(group, owner))
+        return any(map(self.carries, self.matches(group, owner)))
 
     def is_ready(self, key: str, spec: Spec) -> bool:
         """Tell whether all that a value needs will stand."""

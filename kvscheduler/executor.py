@@ -87,7 +87,6 @@ class Run:
         self.stopped = False
         self._revert = revert
         self._stops_at = stops_at
-        self._next = 0
         self._state = bytearray(len(self.operations))
 
     @functools.cached_property
@@ -103,12 +102,10 @@ class Run:
         facts, monotonic, revert = self.draft.facts, executor.clock.monotonic, self._revert
         done, state = self.executed, self._state
         before = monotonic()
-        for position in range(self._next, len(operations)):
-            operation = operations[position]
+        for position, operation in enumerate(operations):
             node = nodes[operation.key]
             binding = _binding_of(operation, node)
             if not binding.inline:
-                self._next = position
                 return False
             try:
                 metadata = _call(binding, operation, node.metadata)

@@ -6,7 +6,7 @@ Plain dicts, since they measure fastest; networkx gets a copy when people ask fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .keyindex import KeyIndex, PrefixIndex
@@ -152,8 +152,8 @@ class Graph:
         """Return the keys whose wanted or standing value needs this very key."""
         return self._dependents.get(key, ())
 
-    def below(self, prefix: str) -> Iterator[str]:
-        """Yield every known key with a prefix, in no particular order."""
+    def below(self, prefix: str) -> Iterable[str]:
+        """Return every known key with a prefix, in no particular order."""
         if self._keys is None:
             self._keys = KeyIndex(self.nodes)
         return self._keys.below(prefix)

@@ -76,10 +76,11 @@ def _message(value: object) -> Json:
     try:
         return _ordered(json_format.MessageToDict(value), getattr(value, "DESCRIPTOR", None))
     except Exception:  # noqa: BLE001 - such as an Any of an unknown type; showing never fails
-        return _named(value)
+        # Not its repr: what cannot be read may be a secret.
+        return f"<{getattr(getattr(value, 'DESCRIPTOR', None), 'full_name', 'message')}>"
 
 
-def _ordered(data: object, message: object) -> Json:
+def _ordered(data: object, message: Any) -> Json:
     """Return a message's JSON data with its maps sorted: these alone keep no order.
 
     ``message`` describes the message; None for what has names that no description knows.
@@ -88,12 +89,35 @@ def _ordered(data: object, message: object) -> Json:
         return [_ordered(item, message) for item in data]
     if not isinstance(data, dict):
         return data if isinstance(data, bool | int | float | str) else None
-    if not str(getattr(message, "full_name", "google.protobuf.")).startswith("google.protobuf."):
-        fields = {field.json_name: field for field in getattr(message, "fields", ())}
-        if fields.keys() >= data.keys() and not _is_map(message):
-            return {name: _field(item, fields[name]) for name, item in data.items()}
-    kept = _map_values(message)
-    return {str(key): _ordered(data[key], kept) for key in sorted(data)}
+    name = "google.protobuf." if message is None else message.full_name
+    if name == "google.protobuf.Any":
+        return _any(data, message)
+    if name.startswith("google.protobuf.") or _is_map(message):
+        kept = _map_values(message)
+        return {str(key): _ordered(data[key], kept) for key in sorted(data)}
+    fields = {field.json_name: field for field in message.fields}
+    return {
+        key: _field(item, fields.get(key) or _extension(key, message))
+        for key, item in data.items()
+    }
+
+
+def _any(data: dict[str, Any], message: Any) -> Json:
+    """Return a message that names its own type, as one of that type."""
+    url = str(data.get("@type", ""))
+    rest = {key: item for key, item in data.items() if key != "@type"}
+    inner = message.file.pool.FindMessageTypeByName(url.rpartition("/")[2]) if url else None
+    if inner is not None and inner.full_name.startswith("google.protobuf."):
+        shown: Json = {key: _ordered(item, inner) for key, item in rest.items()}
+    else:
+        shown = _ordered(rest, inner)
+    assert isinstance(shown, dict)
+    return {"@type": url, **shown} if url else shown
+
+
+def _extension(name: str, message: Any) -> Any:
+    """Return the description of a field that another file adds: "[its.full.name]"."""
+    return message.file.pool.FindExtensionByName(name[1:-1])
 
 
 def _field(data: object, field: Any) -> Json:

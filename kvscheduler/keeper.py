@@ -9,10 +9,10 @@ from typing import Any
 from .errors import JournalError
 from .graph import Graph, Node, Spec
 from .journal import Journal, Made, Wanted
-from .ledger import Memory
 from .model import Origin, RetryPolicy
 from .plan import Operation
 from .planner import Draft
+from .wayback import Memory
 
 __all__ = ["Keeper"]
 

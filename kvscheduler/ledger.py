@@ -3,31 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any
 
 from .graph import Graph, Node, Spec
-from .model import Origin, RetryPolicy, ValueState
+from .model import Origin, ValueState
 from .plan import Operation
 from .planner import Draft
-from .planner.meaning import same
 
-__all__ = ["Ledger", "Memory", "state_of"]
-
-
-class Memory(NamedTuple):
-    """What a node was before a transaction, to return to when it is reverted."""
-
-    want: Spec | None
-    have: Spec | None
-    rejected: tuple[Any, str | None] | None
-    retry: RetryPolicy | None
-    blocked: bool
-    attempt: int
-    error: Exception | None
-    adopted: bool
-    operation: str
-    retry_at: float | None
+__all__ = ["Ledger", "state_of"]
 
 
 def state_of(graph: Graph, node: Node) -> ValueState:
@@ -71,25 +55,6 @@ class Ledger:
         self.found_out: dict[str, None] = {}
 
     # A draft is taken on.
-
-    def remember(self, draft: Draft) -> dict[str, Memory | None]:
-        """Return what is known of all that a draft may change, None for unknown keys."""
-        keys = dict.fromkeys(draft.seeds)
-        keys.update(dict.fromkeys(draft.rejected))
-        keys.update(dict.fromkeys(operation.key for operation in draft.operations))
-        keys.update(dict.fromkeys(draft.leaving))
-        for facts in draft.facts.values():
-            keys.update(dict.fromkeys(key for key, _ in facts))
-        return {key: self._memory(self.graph.nodes.get(key)) for key in keys}
-
-    @staticmethod
-    def _memory(node: Node | None) -> Memory | None:
-        if node is None:
-            return None
-        return Memory(
-            node.want, node.have, node.rejected, node.retry, node.blocked, node.attempt,
-            node.error, node.adopted, node.operation, node.retry_at,
-        )  # fmt: skip
 
     def take_on(self, draft: Draft, *, retrying: bool = False) -> None:
         """Note what a draft wants; the operations follow one by one.
@@ -191,7 +156,9 @@ class Ledger:
         if kind:
             self.found_out[key] = None
             if kind != "delete" and node.want is not None and node.want.claims:
-                graph.perhaps[key] = node.want.claims
+                # Each of several failures in a row may have had its effect.
+                claims = (*graph.perhaps.get(key, ()), *node.want.claims)
+                graph.perhaps[key] = tuple(dict.fromkeys(claims))
         self.unsettle(node)
         graph.unsettled[key] = None
 
@@ -230,40 +197,6 @@ class Ledger:
                 graph.forget(node)
         self.touched = {}
         return changed
-
-    def restore(self, memories: Mapping[str, Memory | None], but: Container[str]) -> list[str]:
-        """Bring back what was known before a reverted transaction.
-
-        Of keys in ``but``, where undoing failed, only what is wanted; they stand as they stand.
-        Returns the keys that wait for a retry again.
-        """
-        waiting = []
-        for key, memory in memories.items():
-            node = self.graph.nodes.get(key)
-            if node is None or memory is None:
-                continue
-            self._restore_want(node, memory.want)
-            node.rejected, node.retry = memory.rejected, memory.retry
-            if node.late or key in but:
-                continue
-            if node.adopted and not memory.adopted:
-                self.find_out(key)  # handed back, which no operation tells the journal
-            node.adopted = memory.adopted
-            node.blocked, node.attempt, node.error = memory.blocked, memory.attempt, memory.error
-            node.operation, node.retry_at = memory.operation, memory.retry_at
-            self.touched[key] = None
-            if memory.retry_at is not None:
-                waiting.append(key)
-        self.graph.revision += 1
-        return waiting
-
-    def _restore_want(self, node: Node, want: Spec | None) -> None:
-        have = node.have
-        if node.want is want:
-            return
-        self.graph.set_want(node, want)
-        if have is not None and want is not None and same(have.value, want.value):
-            self.graph.set_have(node, want, node.metadata)
 
     def dismiss(self, key: str) -> None:
         """Let go of a failed key that nobody wants and that has gone all the same."""

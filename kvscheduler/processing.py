@@ -3,19 +3,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 from .engine import Engine, Work
-from .errors import OperationError, PlanStale, SchedulerError
+from .errors import JournalError, OperationError, PlanStale, SchedulerError
 from .executor import Run
-from .graph import Node
-from .ledger import Memory
 from .pause import LARGE, collector_paused
 from .plan import Executed, Plan, TransactionResult
 from .planner import Change, Draft
 from .planner.meaning import same
+from .wayback import WayBack
 
 __all__ = ["Processing"]
 
@@ -28,7 +28,6 @@ class Processing:
         self._work = work
         self._errors: dict[str, Exception] = {}
         self._executed: list[Executed] = []
-        self._memories: Mapping[str, Memory | None] = _NOTHING
         self._started = engine.clock.now()
         self._began = engine.clock.monotonic()
         self._plan: Plan = _EMPTY
@@ -37,6 +36,10 @@ class Processing:
         self._not_undone: frozenset[str] = frozenset()
         engine.numbers += 1
         self._number = engine.numbers
+
+    @functools.cached_property
+    def _back(self) -> WayBack:
+        return WayBack(self._engine.ledger)
 
     def start(self) -> TransactionResult | None:
         """Do what can be done without waiting; return the result if that was all.
@@ -65,9 +68,14 @@ class Processing:
             draft = self._prepare()
             if draft is None or self._begin(draft):
                 return self._finish()
-        while self._run is not None:
-            await self._run.run_rest()
-            await self._mend()
+        try:
+            while self._run is not None:
+                await self._run.run_rest()
+                await self._mend()
+        except JournalError:
+            if self._reverted:  # the file has the wishes of before, and a resync goes on
+                self._back.restore(self._not_undone)
+            raise
         return self._finish()
 
     async def _refresh(self) -> None:
@@ -93,7 +101,7 @@ class Processing:
         if work.revert:
             if self._errors:
                 return None
-            self._memories = engine.ledger.remember(draft)
+            self._back.remember(draft)
         return draft
 
     def _planned(self) -> tuple[Draft, Plan]:
@@ -118,7 +126,7 @@ class Processing:
         engine, work = self._engine, self._work
         if engine.keeper is not None:
             engine.keep_up()
-            restoring = self._memories if undoing else _NOTHING
+            restoring = self._back.memories if undoing else _NOTHING
             engine.keeper.begin(draft, work.change.values, work.retry, restoring)
         engine.ledger.take_on(draft, retrying=work.kind == "retry")
         for key, why in draft.refused.items():
@@ -145,8 +153,7 @@ class Processing:
 
     def _concerns(self, key: str) -> bool:
         """Tell whether a failure on a key calls off a transaction that is to be reverted."""
-        memory = self._memories.get(key)
-        if memory is not None and memory.have is not None:
+        if self._back.has_stood(key):
             return True
         node = self._engine.graph.nodes[key]
         base = None if node.spec is None else node.spec.base
@@ -177,7 +184,7 @@ class Processing:
         if run.stopped:
             # A derived value that went for nothing is not among what is set back: look at it too.
             engine.graph.unsettled.update((one.operation.key, None) for one in run.executed)
-            self._undo(run)
+            self._undo()
             return
         for key, error in run.failed.items():
             if engine.graph.nodes[key].blocked:
@@ -186,48 +193,24 @@ class Processing:
 
     def _continue(self) -> None:
         draft = self._engine.draft(Change(lenient=True))
+        if self._work.revert and not self._reverted:
+            self._back.remember(draft)
         if self._begin(draft, undoing=self._reverted):
             self._run = None
 
-    def _undo(self, run: Run) -> None:
-        """Plan the way back to what was wanted before, and take it."""
-        engine = self._engine
-        self._reverted = True
-        draft = engine.draft(self._way_back(run))
+    def _undo(self) -> None:
+        """Plan the way back to what stood before, and take it."""
+        draft = self._engine.draft(self._back.change(self._executed, self._errors))
         through = self._begin(draft, undoing=True)
+        self._reverted = True
         if through:
             self._run = None
-
-    def _way_back(self, run: Run) -> Change:
-        values: dict[str, Any] = {}
-        deletes: list[str] = []
-        frozen: set[str] = set()
-        for key, memory in self._memories.items():
-            node = self._engine.graph.nodes.get(key)
-            if memory is not None and memory.blocked and node is not None:
-                stays = memory.have is not None or node.have is None
-                node.blocked = stays
-                frozen.update((key,) if stays else ())
-            was = None if memory is None else _wanted_before(memory, node)
-            if was is not None:
-                values[key] = was
-            elif node is None or node.want is None or node.want.base is None:
-                deletes.append(key)
-        return Change(
-            values=values,
-            deletes=tuple(deletes),
-            unblock=tuple(run.failed),
-            frozen=frozenset(frozen),
-            lenient=True,
-            against=_places(self._executed),
-        )
 
     def _finish(self) -> TransactionResult:
         engine, work = self._engine, self._work
         engine.inbox.overtake(self._executed)
         if self._reverted:
-            for key in engine.ledger.restore(self._memories, self._not_undone):
-                engine.retries.rearm(key)
+            self._back.restore(self._not_undone)
         return engine.close_books(
             TransactionResult(
                 number=self._number,
@@ -253,26 +236,3 @@ def _is_same_plan(one: Plan, other: Plan) -> bool:
         all(map(same, first, second))
         for first, second in zip(one.operations, other.operations, strict=True)
     )
-
-
-def _wanted_before(memory: Memory, node: Node | None) -> Any:
-    """Return what to want in order to get back: None for nothing, or what follows its base.
-
-    A value that had failed and was not there is deleted, though it was wanted; one that others
-    had made and that was taken over gets its old value before it is handed back.
-    """
-    if memory.want is None:
-        return memory.have.value if memory.have is not None and memory.have.base is None else None
-    if memory.want.base is not None:
-        return None
-    if memory.blocked and memory.have is None and node is not None and node.have is not None:
-        return None
-    return memory.want.value
-
-
-def _places(executed: list[Executed]) -> dict[str, tuple[int, int]]:
-    places: dict[str, tuple[int, int]] = {}
-    for place, one in enumerate(executed):
-        first, _ = places.get(one.operation.key, (place, place))
-        places[one.operation.key] = (first, place)
-    return places

@@ -11,6 +11,7 @@ from typing import Any
 from .calls import Calls
 from .errors import OperationError, PartialRetrieve
 from .graph import Graph, Node
+from .jsonable import jsonable
 from .model import Origin, Retrieved
 from .observer import Observer
 from .registry import Binding, Registry
@@ -149,15 +150,20 @@ class Refresher:
                 binding = self._registry.find(key)
             except Exception:  # noqa: BLE001, S112 - planning reports it, with the key
                 continue
-            if binding is not None:
-                item = self._expected_wanted(key, value)
+            item = None if binding is None else self._expected_wanted(binding, key, value)
+            if binding is not None and item is not None:
                 expected.setdefault(binding.name, []).append(item)
         return expected
 
-    def _expected_wanted(self, key: str, value: Any) -> Retrieved:
+    def _expected_wanted(self, binding: Binding, key: str, value: Any) -> Retrieved | None:
         node = self._graph.nodes.get(key)
         if node is not None and node.have is not None:
             return _expected(node)
+        try:
+            if binding.validate is not None:
+                binding.validate(key, value)
+        except Exception:  # noqa: BLE001 - planning reports it, with the key
+            return None
         return Retrieved(key, value, None, Origin.NORTHBOUND)
 
     def _begin(
@@ -196,7 +202,7 @@ class Refresher:
             logger.warning(
                 "descriptor %s retrieved %d things that are nonsense, twice there or another's,"
                 " the first is %.80r",
-                binding.name, len(dropped), dropped[0],
+                binding.name, len(dropped), jsonable(dropped[0]),
             )  # fmt: skip
         return values
 

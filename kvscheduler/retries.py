@@ -51,12 +51,6 @@ class Retries:
             if node is not None and node.retry is not policy:
                 node.retry = policy
 
-    def rearm(self, key: str) -> None:
-        """Set the timer of a key that waits for a retry again."""
-        retry_at = self._graph.nodes[key].retry_at
-        if retry_at is not None:
-            self._arm(key, max(0.0, retry_at - self._clock.monotonic()))
-
     def _policy(self, node: Node) -> RetryPolicy | None:
         base = None if node.spec is None else node.spec.base
         if base is not None and base in self._graph.nodes:

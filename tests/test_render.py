@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from collections import OrderedDict
+from typing import Any
 
 import pytest
 from google.protobuf import any_pb2, descriptor_pool, json_format, struct_pb2, wrappers_pb2
@@ -392,6 +393,33 @@ def test_a_secret_is_never_shown() -> None:
         "doorCode": "(secret)",
         "next": [{"doorCode": "(secret)"}],
     }
+
+
+def test_a_secret_is_not_shown_where_its_message_stands_for_any() -> None:
+    file = FileDescriptorProto(name="any_secret.proto", package="any_secret", syntax="proto2")
+    file.message_type.add(name="Open").extension_range.add(start=100, end=101)
+    code = file.extension.add(
+        name="code", number=100, type=9, label=1, extendee=".any_secret.Open"
+    )
+    code.options.debug_redact = True
+    pool = descriptor_pool.Default()
+    pool.AddSerializedFile(file.SerializeToString())
+    message: Any = GetMessageClass(pool.FindMessageTypeByName("any_secret.Open"))()
+    message.Extensions[pool.FindExtensionByName("any_secret.code")] = "geheim"
+    one, two = any_pb2.Any(), any_pb2.Any()
+    one.Pack(message)
+    two.Pack(one)
+
+    shown = {"@type": "type.googleapis.com/any_secret.Open", "[any_secret.code]": "(secret)"}
+    assert jsonable(message) == {"[any_secret.code]": "(secret)"}
+    assert jsonable(one) == shown
+    assert jsonable(two) == {"@type": "type.googleapis.com/google.protobuf.Any", "value": shown}
+
+
+def test_what_cannot_be_read_is_not_shown_either() -> None:
+    unknown = any_pb2.Any(type_url="example.org/none.Such", value=b"geheim")
+
+    assert jsonable(unknown) == "<google.protobuf.Any>"
 
 
 def test_a_change_of_a_secret_is_told_without_it() -> None:

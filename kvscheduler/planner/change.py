@@ -24,8 +24,8 @@ class Change(NamedTuple):
     come, look up every key anew. ``unblock``: failed keys to try again, None for all of them.
     ``purge``: remove what the northbound once made and nobody wants. ``lenient``: refuse the
     later of two excluding values instead of the change. ``against``: the first and the last place
-    of keys in an order that is to be gone backwards where nothing else decides. ``frozen``:
-    failed keys that are not tried again, even where they are among ``values``.
+    of keys in an order that is to be gone backwards where nothing else decides. ``stood``: what
+    is wanted as it once stood, None for nothing; then there are no ``values``.
     """
 
     values: Mapping[str, Any] = _NONE
@@ -35,7 +35,7 @@ class Change(NamedTuple):
     unblock: tuple[str, ...] | None = ()
     purge: bool = False
     against: Mapping[str, tuple[int, int]] = _NONE
-    frozen: frozenset[str] = frozenset()
+    stood: Mapping[str, Spec | None] = _NONE
     lenient: bool = False
 
 

@@ -94,10 +94,16 @@ class _Supports:
                 yield Choice(key, (*edges, *self._pairs(group, group, key)))
 
     def _hand_over(self, key: str, have: Spec, final: Spec) -> Iterator[Choice]:
-        for index, group in enumerate(have.anyof):
-            after = final.anyof[index] if index < len(final.anyof) else group
-            if not self._lasting(group, key):
-                yield Choice(key, tuple(self._pairs(group, after, key)))
+        """Have what a value comes to need be there before what it gives up goes."""
+        before = [group for group in have.anyof if not self._lasting(group, key)]
+        after = [group for group in final.anyof if not self._lasting(group, key)]
+        for group in before:
+            if group in final.anyof:
+                yield Choice(key, tuple(self._pairs(group, group, key)))
+                continue
+            for other in after:
+                if other not in have.anyof:
+                    yield Choice(key, tuple(self._pairs(group, other, key)))
 
     def _pairs(
         self, before: DependsOnAny, after: DependsOnAny, key: str

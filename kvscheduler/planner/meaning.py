@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import InvalidValue, describe
 from ..graph import Spec
+from ..jsonable import jsonable
 from ..model import Depends, DependsOnAny, Derived
 from ..registry import Binding
 
@@ -140,4 +141,5 @@ def _blame(where: str, error: Exception) -> InvalidValue:
 
 
 def _nonsense(binding: Binding, method: str, item: object) -> InvalidValue:
-    return InvalidValue(f"descriptor {binding.name}: {method}() returned {item!r:.80}")
+    # As it may be shown: it may be a value with a secret in it.
+    return InvalidValue(f"descriptor {binding.name}: {method}() returned {jsonable(item)!r:.80}")

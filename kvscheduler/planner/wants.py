@@ -42,8 +42,13 @@ def resolve(graph: Graph, registry: Registry, change: Change) -> Wants:
     """Work out the wishes of a change; raise ``ClaimConflict`` where two exclude each other.
 
     A lenient change refuses the later one instead: of a standing and a new value the new one,
-    of two new ones the one whose key sorts last.
+    of two new ones the one whose key sorts last. What stood once is taken as it stood.
     """
+    if change.stood:
+        wants = Wants(graph, registry, change)
+        wants.specs.update(change.stood)
+        wants.unblocked.update(dict.fromkeys(change.unblock or ()))
+        return wants
     refused: dict[str, tuple[InvalidValue, bool]] = {}
     while True:
         wants = Wants(graph, registry, change)
@@ -312,8 +317,6 @@ class _Resolution:
             self.wants.unblocked.update(dict.fromkeys(blocked))
         elif self.change.unblock:
             self.wants.unblocked.update(dict.fromkeys(self.change.unblock))
-        for key in self.change.frozen:
-            self.wants.unblocked.pop(key, None)
         for key in tuple(self.wants.unblocked):
             spec = self.wants.spec(key)
             if spec is not None and spec.derived:

@@ -16,9 +16,9 @@ __all__ = ["look_on"]
 def look_on(world: World, *, when: Callable[[], bool] = lambda: True, any_of: bool = True) -> None:
     """Have what a value lacks be noted among the southbound's violations.
 
-    Members of rings may lack each other for a moment; of what could not be made, and is there
-    all the same, the engine cannot know; facts come and go with no moment of their own. Without
-    ``any_of`` these are not looked at: what fails may leave values that only hold each other up.
+    Every value that is there has its needs, in doubt or not. Members of rings may lack each other
+    for a moment; facts come and go with no moment of their own. Without ``any_of`` these are not
+    looked at: what fails may leave values that only hold each other up.
     """
     in_rings: set[str] = set()
 
@@ -31,9 +31,8 @@ def look_on(world: World, *, when: Callable[[], bool] = lambda: True, any_of: bo
             in_rings.update(key for key, ring in rings.items() if len(ring) > 1)
         if moment != "after effect" or not when():
             return
-        known = world.scheduler.values(view="configured")
         for key, unit in units.items():
-            if key in in_rings or (key not in known and key != call.key):
+            if key in in_rings:
                 continue
             if lacking := _lacking(unit, set(southbound.held), any_of=any_of):
                 southbound.violations.append(

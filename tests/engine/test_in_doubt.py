@@ -62,3 +62,21 @@ def test_each_of_several_that_may_be_there_goes_with_what_it_needs() -> None:
         assert set(world.southbound.held) == {"a/2", "c/2"}
 
     play(run, blind())
+
+
+def test_what_the_first_of_two_failures_may_have_taken_is_nobody_elses() -> None:
+    async def run(world: World) -> None:
+        await world.commit({"a/1": N()})
+        world.southbound.fail("a/1", "update", when=When.AFTER_EFFECT)
+        await world.commit({"a/1": N(claims=("eth0",))})
+        world.southbound.fail("a/1", "update")
+        await world.commit({"a/1": N(data=1, claims=("eth1",))})
+
+        await world.commit({"b/1": N(claims=("eth0",)), "b/2": N(claims=("eth2",))})
+
+        assert world.scheduler.status("b/1").state is ValueState.PENDING
+        await world.scheduler.resync()
+        world.southbound.check()
+        assert set(world.southbound.ours()) == {"a/1", "b/1", "b/2"}
+
+    play(run, blind())

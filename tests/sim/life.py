@@ -25,7 +25,7 @@ from tests.sim.universe_world import UniverseWorld
 from tests.sim.verdicts import Violation, check, look_again, mends_itself
 from tests.sim.wrecks import Wreck, discard, new_journal, wreck_of
 
-__all__ = ["Life", "Options"]
+__all__ = ["ERRORS", "Attempt", "Life", "Options"]
 
 RETRY = RetryPolicy(first_delay=1.0, max_delay=8.0)
 LATENCY_S = (0.01, 0.2)
@@ -48,6 +48,15 @@ class Options:
 PLAIN = Options()
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Attempt:
+    """A commit while something failed, and what kills in the middle of it would have left."""
+
+    script: Script
+    outcome: TransactionResult | JournalError
+    wrecks: Sequence[Wreck]
+
+
 class Life:
     """The life of one engine in a universe; ``at`` is what is wanted now.
 
@@ -64,6 +73,7 @@ class Life:
         self.script = Script()
         self.crashes = Crashes(universe, tally)
         self.number = 0
+        self.is_troubled, self.is_rehearsed = False, universe.rehearsed
         self._doing: tuple[object, ...] = ("starting",)
         self.world.southbound.moments.append(self._look)
         if self.journal is not None:
@@ -123,6 +133,33 @@ class Life:
         Where ``wreck`` says so of a moment, the engine is killed there too: another one starts
         from what is left.
         """
+        attempt = await self.attempt(edge, options, strikes, wreck=wreck)
+        script, outcome = attempt.script, attempt.outcome
+        self.at = self._ends_at(edge, options, outcome)
+        if self.at is edge.before and len(strikes) == 1 and strikes[0].kind in ERRORS:
+            check(self.world, self.at)  # undone at once, not only after the cause has gone
+        await self._converge(edge, options, script, outcome)
+        if self.say is not None:
+            narrator.verdict(self.say, self.world, self.at)
+        check(self.world, self.at, edge)
+        most = (2 + len(strikes)) * CALLS_A_ROUND * edge.keys
+        if script.counts[Place.CALL] > most:
+            raise Violation(f"{script.counts[Place.CALL]} calls where {most} are plenty")
+        await look_again(self.world, self.at, script, self.tally)
+        self.count(script)
+        for one in attempt.wrecks:
+            await self.crashes.restart(one, self.say)
+        return script
+
+    async def attempt(
+        self,
+        edge: Edge,
+        options: Options,
+        strikes: Sequence[Strike] = (),
+        *,
+        wreck: Callable[[str], bool] | None = None,
+    ) -> Attempt:
+        """Commit a change while the strikes strike; killed in mind wherever ``wreck`` says so."""
         script = self.script = Script(strikes)
         self.begin(edge, options, *(strikes or ("no failure",)))
         southbound = self.world.southbound
@@ -141,21 +178,7 @@ class Life:
         outcome = await self._perform(edge, options, script)
         if self.say is not None:
             narrator.after(self.say, outcome, self.world)
-        self.at = self._ends_at(edge, options, outcome)
-        if self.at is edge.before and len(strikes) == 1 and strikes[0].kind in ERRORS:
-            check(self.world, self.at)  # undone at once, not only after the cause has gone
-        await self._converge(edge, options, script, outcome)
-        if self.say is not None:
-            narrator.verdict(self.say, self.world, self.at)
-        check(self.world, self.at, edge)
-        most = (2 + len(strikes)) * CALLS_A_ROUND * edge.keys
-        if script.counts[Place.CALL] > most:
-            raise Violation(f"{script.counts[Place.CALL]} calls where {most} are plenty")
-        await look_again(self.world, self.at, script, self.tally)
-        self.count(script)
-        for one in wrecks:
-            await self.crashes.restart(one, self.say)
-        return script
+        return Attempt(script, outcome, wrecks)
 
     def _wreck(self, moment: str, edge: Edge, options: Options) -> Wreck:
         if self.journal is not None and not self.script.written:
@@ -168,11 +191,12 @@ class Life:
         self, edge: Edge, options: Options, script: Script
     ) -> TransactionResult | JournalError:
         """Commit, with a rehearsal where the universe has them."""
-        if not self.universe.rehearsed:
+        if not self.is_rehearsed:
             outcome = await self._commit(edge, options, script)
             script.committed()
             return outcome
         rehearsal = Rehearsal(self.world, edge, self.world.random, self.tally)
+        rehearsal.may_clash = self.is_troubled
         plan = rehearsal.plan()
         script.on_moment.append(rehearsal.now_and_then)
         outcome = await self._commit(edge, options, script, plan)

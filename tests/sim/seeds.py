@@ -17,6 +17,7 @@ from tests.sim.life import Life, Options
 from tests.sim.strikes import Kind, Place, Strike, singles
 from tests.sim.tally import Tally
 from tests.sim.universe import Universe, draw
+from tests.sim.unrest import Unrest
 
 __all__ = ["Effort", "run_seed"]
 
@@ -77,6 +78,7 @@ class Seed:
         life.tally.ways += len(ways)
         life.tally.ways_with_all_pairs += sum(way.has_all_pairs for way in ways.values())
         await self._go_all(ways)
+        await Unrest(life, random.Random(f"unrest {self.universe.seed}")).play()
         await self._storms()
         if self.universe.late:
             await self._come_late(ways)

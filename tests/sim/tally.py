@@ -27,6 +27,7 @@ class Tally:
     ways_with_all_pairs: int = 0
     pairs: int = 0
     late: int = 0
+    unrest: int = 0
     crashes: int = 0
     crashes_again: int = 0
     injected: Counter[str] = dataclasses.field(default_factory=Counter)
@@ -46,6 +47,7 @@ class Tally:
             f"  with failures    {self.fault_runs:>12,}",
             f"  with two         {self.pairs:>12,}",
             f"  late descriptors {self.late:>12,}",
+            f"  amid trouble     {self.unrest:>12,}",
             f"ways               {self.ways:>12,}",
             f"  with all pairs   {self.ways_with_all_pairs:>12,}",
             f"transactions       {self.transactions:>12,}",

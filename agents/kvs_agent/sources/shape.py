@@ -61,6 +61,14 @@ def _field(value: Any, field: FieldDescriptor, path: Path) -> Iterator[Fault]:
     # As in JSON, null is a field that is not set.
     if value is None:
         return
+    if field.GetOptions().debug_redact:
+        if next(_open_field(value, field, path), None) is not None:
+            yield path, "is not what this field takes, and secret: it is not shown"
+        return
+    yield from _open_field(value, field, path)
+
+
+def _open_field(value: Any, field: FieldDescriptor, path: Path) -> Iterator[Fault]:
     if not field.is_repeated:
         yield from _single(value, field, path)
     elif isinstance(value, list):

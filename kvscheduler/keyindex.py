@@ -27,13 +27,19 @@ class _Folder:
         if key not in self.keys:
             self.keys[key] = None
             self.fresh.append(key)
+            # A key that comes and goes, and that nobody looks for, must not pile up here.
+            if len(self.fresh) > max(_MANY, 2 * len(self.keys)):
+                self._sort()
+
+    def _sort(self) -> None:
+        self.names = sorted(self.keys)
+        self.fresh.clear()
 
     def starting_with(self, prefix: str) -> list[str]:
         if len(self.fresh) > _MANY or len(self.names) > 2 * len(self.keys):
-            self.names = sorted(self.keys)
-        else:
-            for key in self.fresh:
-                bisect.insort(self.names, key)
+            self._sort()
+        for key in self.fresh:
+            bisect.insort(self.names, key)
         self.fresh.clear()
         found: list[str] = []
         for index in range(bisect.bisect_left(self.names, prefix), len(self.names)):

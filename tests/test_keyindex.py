@@ -93,3 +93,13 @@ def test_watchers_are_found_by_every_key_below_what_they_watch(first: int) -> No
             }
             assert bool(index) is bool(watched)
             assert set(index.watchers("a/")) == {w for p, w in watched if p == "a/"}
+
+
+def test_a_key_that_comes_and_goes_piles_up_nowhere() -> None:
+    index = KeyIndex(f"a/{number}" for number in range(17))
+
+    for _ in range(1_000):
+        index.add("a/x")
+        index.discard("a/x")
+
+    assert len(index._keys["a/"].fresh) < 100

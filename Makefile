@@ -7,13 +7,15 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 VENV ?= .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.setup-done
+# One process for each core; what a worker has begun with is left to it, until another has nothing.
+PYTEST := $(PY) -m pytest --numprocesses auto --dist worksteal
 SOURCES := kvscheduler descriptors agents proto tests benchmarks examples
 
 # The planner, what carries its plans out and what remembers them: no line and no branch untested.
 CORE := kvscheduler/graph*,kvscheduler/planner/*,kvscheduler/executor*,kvscheduler/journal*
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types contracts protos protos-check tests cov sim search mutate bench fmt lock clean
+.PHONY: help setup demo test lint types contracts protos protos-check tests cov sim search proof mutate bench man pictures fmt lock clean
 
 help:  ## say what there is
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -51,10 +53,10 @@ protos-check: $(STAMP)  ## compare the generated code with what would be generat
 	$(PY) proto/generate.py --check
 
 tests: $(STAMP)  ## run the tests alone, without coverage
-	$(PY) -m pytest
+	$(PYTEST)
 
 cov: $(STAMP)  ## run the tests with coverage
-	$(PY) -m coverage run -m pytest
+	$(PYTEST) --cov --cov-report=
 	$(PY) -m coverage report --fail-under=95 --include='kvscheduler/*' --omit='kvscheduler/testing/*,$(CORE)'
 	$(PY) -m coverage report --fail-under=100 --include='$(CORE)'
 
@@ -64,11 +66,21 @@ sim: $(STAMP)  ## simulate every failure at every point (SECONDS=60 RUNS= JOBS= 
 search: $(STAMP)  ## search longer for counterexamples to the laws
 	HYPOTHESIS_PROFILE=search $(PY) -m pytest tests/properties tests/sim
 
+proof: $(STAMP)  ## prove the Linux descriptors longer, on the real kernel (EXAMPLES=50 TRANSACTIONS=1000)
+	HYPOTHESIS_PROFILE=search HYPOTHESIS_EXAMPLES=$(or $(EXAMPLES),50) KVS_TRANSACTIONS=$(or $(TRANSACTIONS),1000) \
+		$(PY) -m pytest tests/linux/test_proof_*.py
+
 mutate: $(STAMP)  ## change the engine's code in small ways, see whether a test notices (MODULES= AGAIN=1 LIMIT= REPORT=1)
 	$(PY) -m tests.mutation $(MODULES) $(if $(AGAIN),--again) $(if $(LIMIT),--limit $(LIMIT)) $(if $(REPORT),--report)
 
 bench: $(STAMP)  ## measure, and write benchmarks/RESULTS.md (QUICK=1: a glance, written nowhere)
 	$(PY) -m benchmarks $(if $(QUICK),--quick)
+
+man: $(STAMP)  ## write the manual into build/man, from what the commands say (man -l build/man/kvsctl.1)
+	$(PY) -m kvs_agent.cli.manual build/man
+
+pictures: $(STAMP)  ## take the pictures of a terminal in docs/pictures anew
+	$(PY) -m docs.pictures.record
 
 fmt: $(STAMP)  ## bring the code into form
 	$(PY) -m ruff check --fix-only --quiet .

@@ -85,6 +85,11 @@ class Step:
     recreate: bool
     reverts: bool
 
+    @property
+    def fault(self) -> str:
+        """The error, less what was tried and on which key."""
+        return self.error.removeprefix(f"{self.kind} {self.key}: ").removeprefix(f"{self.key}: ")
+
 
 class Past:
     """The finished transactions of one state file; kept apart from the journal.
@@ -133,6 +138,10 @@ class Past:
         """Return what was done to a key, oldest first."""
         rows = self._read("SELECT * FROM steps WHERE key = ? ORDER BY rowid", key)
         return [_step(row) for row in rows]
+
+    def keys(self) -> list[str]:
+        """Return all keys to which something was done."""
+        return [row[0] for row in self._read("SELECT DISTINCT key FROM steps ORDER BY key")]
 
     def _read(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         if not self.path.exists():

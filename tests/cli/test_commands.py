@@ -171,6 +171,16 @@ def test_without_revert_the_rest_is_done_and_the_failure_told(machine: Machine) 
     assert "10.9.0.1/24" in machine.inside("left", "ip", "address").stdout
 
 
+def test_a_failure_of_an_earlier_run_is_explained(machine: Machine) -> None:
+    machine.kvsctl("apply", write(REFUSED))
+
+    told = machine.kvsctl("explain", "config/linux/l3/v2/route/10.30.0.0/16/a1").stdout
+
+    assert "repair tries to make it" in told
+    assert "failed when it was last tried (create of #1): " in told
+    assert told.endswith("Nexthop has invalid gateway (EINVAL)\n")
+
+
 def test_repair_mends_just_what_has_drifted(machine: Machine, golden: Golden) -> None:
     machine.kvsctl("apply", write(CABLE))
     machine.inside("left", "ip", "address", "delete", "10.9.0.1/24", "dev", "a0")

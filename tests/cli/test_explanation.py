@@ -83,6 +83,14 @@ def test_what_others_made_is_said_to_be_theirs() -> None:
     )
 
 
+def test_what_waits_for_nothing_is_not_said_to_wait() -> None:
+    ready = ValueStatus(key="k", base=None, state=ValueState.PENDING, origin=Origin.NORTHBOUND)
+
+    assert explanation.text(ready, color=False) == (
+        "k  PENDING (wanted, not there, and nothing it waits for: repair tries to make it)"
+    )
+
+
 def test_every_state_has_a_meaning() -> None:
     for state in ValueState:
         status = ValueStatus(key="k", base=None, state=state, origin=Origin.UNKNOWN)

@@ -30,6 +30,7 @@ COMMANDS = [
         "completion",
         "report",
         "watch",
+        "import-existing",
     ),
 ]
 

@@ -39,6 +39,8 @@ def _lines(status: ValueStatus, *, color: bool, indent: int) -> Iterator[str]:
     meaning = MEANING[status.state]
     if indent and status.unmet and all(unmet.key == status.base for unmet in status.unmet):
         meaning = "wanted, and waits for what it is derived from"
+    if status.state is ValueState.PENDING and not status.unmet:
+        meaning = "wanted, not there, and nothing it waits for: repair tries to make it"
     if status.adopted:
         meaning += "; made by others before it was wanted, so never removed"
     elif status.state is ValueState.CONFIGURED and status.origin is Origin.SOUTHBOUND:

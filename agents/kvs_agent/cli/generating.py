@@ -6,15 +6,33 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from . import completing
 from .failure import UserError
 
 __all__ = ["completion", "generate"]
 
 SHELLS = ("bash", "zsh", "fish")
+# bash parts words at colons, and puts what is offered behind the last one.
+WHOLE_WORDS = """
+_kvsctl_whole_words() {
+    local words=(${COMP_LINE:0:$COMP_POINT}) begun="" offer
+    [[ ${COMP_LINE:0:$COMP_POINT} == *" " ]] && words+=("")
+    [[ ${words[-1]} == *:* ]] && begun=${words[-1]%"${words[-1]##*:}"}
+    COMP_WORDS=("${words[@]}") COMP_CWORD=$((${#words[@]} - 1))
+    _kvsctl_completion "$@"
+    local offered=("${COMPREPLY[@]}")
+    COMPREPLY=()
+    for offer in "${offered[@]}"; do
+        [[ $offer == "$begun"* ]] && COMPREPLY+=("${offer#"$begun"}")
+    done
+}
+
+complete -o nosort -F _kvsctl_whole_words kvsctl
+"""
 
 
 @click.command()
-@click.argument("model", default="")
+@click.argument("model", default="", shell_complete=completing.models)
 def generate(model: str) -> int:
     """Print a file with one value of MODEL, to be filled in.
 
@@ -39,7 +57,7 @@ def generate(model: str) -> int:
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> int:
-    """Print what makes a shell complete kvsctl's commands and options.
+    """Print what makes a shell complete kvsctl's commands, options, keys and files.
 
     For bash: kvsctl completion bash > /etc/bash_completion.d/kvsctl
     """
@@ -47,4 +65,6 @@ def completion(context: click.Context, shell: str) -> int:
     assert made is not None
     root = context.find_root().command
     click.echo(made(root, {}, "kvsctl", "_KVSCTL_COMPLETE").source())
+    if shell == "bash":
+        click.echo(WHOLE_WORDS)
     return 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from . import completing
 from .drawing import drawn
 from .options import form_options
 from .session import Session, run
@@ -28,7 +29,7 @@ TROUBLE = "#cf222e"
 
 
 @click.command()
-@click.argument("prefix", default="")
+@click.argument("prefix", default="", shell_complete=completing.keys)
 @form_options
 @click.pass_obj
 def graph(settings: Settings, prefix: str, *, form: str) -> int:

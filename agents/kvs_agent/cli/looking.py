@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from . import explanation
+from . import completing, explanation
 from .failure import UserError
 from .session import Session, run
 from .settings import Settings, wants_color
@@ -25,7 +27,7 @@ MIN_LIKENESS = 0.6
 
 
 @click.command()
-@click.argument("prefix", default="")
+@click.argument("prefix", default="", shell_complete=completing.keys)
 @click.option(
     "--view",
     type=click.Choice(["desired", "configured", "live"]),
@@ -67,7 +69,7 @@ async def _values(scheduler: Scheduler, prefix: str, view: str) -> Mapping[str, 
 
 
 @click.command()
-@click.argument("key")
+@click.argument("key", shell_complete=completing.keys)
 @click.option(
     "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True
 )
@@ -86,9 +88,24 @@ def explain(settings: Settings, key: str, *, color: str) -> int:
         if status.state is ValueState.NONEXISTENT:
             raise UserError(unknown_key(key, (each.key for each in session.scheduler.statuses())))
         click.echo(explanation.text(status, color=paint), color=paint)
+        if status.state is ValueState.PENDING and not status.unmet:
+            _tell_last_failure(session.state, key)
         return 0
 
     return run(settings, work)
+
+
+def _tell_last_failure(state: Path, key: str) -> None:
+    """Tell what the last attempt failed with: one of another process, as this one made none."""
+    from kvs_agent.past import Past, PastError  # noqa: PLC0415 - the engine: not for --help
+    from kvscheduler.render import printable  # noqa: PLC0415 - as above
+
+    with contextlib.suppress(PastError):
+        steps = Past(state).of_key(key)
+        if steps and steps[-1].error:
+            step = steps[-1]
+            tried = f"{step.kind} of #{step.number}"
+            click.echo(printable(f"  failed when it was last tried ({tried}): {step.fault}"))
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from . import completing
 from .failure import UserError
 from .settings import Settings
 
@@ -75,7 +76,7 @@ def _one(past: Past, number: int, *, as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("key")
+@click.argument("key", shell_complete=completing.past_keys)
 @json_option
 @click.pass_obj
 def timeline(settings: Settings, key: str, *, as_json: bool) -> int:
@@ -110,7 +111,7 @@ def _step_lines(step: Step, what: str) -> Iterator[str]:
     from kvscheduler.render import changes  # noqa: PLC0415 - the engine: not for --help
 
     undone = " (undone)" if step.reverts else ""
-    error = f"  failed: {step.error}" if step.error else ""
+    error = f"  failed: {step.fault}" if step.error else ""
     reason = f"  # {step.reason}" if step.reason else ""
     yield _printable(f"{SYMBOLS.get(step.kind, '?')} {what}{undone}{reason}{error}")
     if step.kind == "update":

@@ -27,7 +27,7 @@ from tests.machine import ROOT, Machine, environment, kvsctl, why_no_machine
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 RUN = [path for path in DOCUMENTS if path.parent == ROOT / "docs" or path.name == "README.md"]
-TIMEOUT_S = 60
+TIMEOUT_S = 110
 SEPARATOR = "-- the next block --"
 ELLIPSIS = "[...]"
 RESULTS = "benchmarks/RESULTS.md"

@@ -9,7 +9,7 @@ from kvs_descriptors.linux import ArpDescriptor, Kernel, Refused, codec, keys, n
 from kvscheduler import Depends, DependsOnAny, InvalidValue, Origin, Retrieved, ValueState
 from ligato.linux.interfaces.interface_pb2 import Interface
 from ligato.linux.l3.arp_pb2 import ARPEntry
-from tests.linux.bench import Bench, key_of, namespace, veth
+from tests.linux.bench import Bench, bridge, key_of, namespace, veth
 from tests.linux.test_engine import apply, engine, reaches
 
 A = veth("va", "vb", "left", "10.0.0.1/24", "fd00::1/64")
@@ -244,6 +244,27 @@ def test_entries_outlive_a_change_of_their_interfaces_mac_address(bench: Bench) 
             assert set(fixed(bench)) == {"10.0.0.9", "fd00::9"}
             assert (await scheduler.resync("full")).operations == ()
             assert (await apply(scheduler, {})).ok
+
+    bench.run(scenario())
+
+
+def test_entries_over_a_bridge_outlive_ports_that_come_and_go(bench: Bench) -> None:
+    ports = [f"p{number}" for number in range(8)]
+    cables = [
+        veth(name, peer, "left", phys_address=f"02:00:00:00:00:{number:02x}")
+        for number, port in enumerate(ports)
+        for name, peer in ((port, f"q{number}"), (f"q{number}", port))
+    ]
+    one = ARPEntry(interface="br", ip_address="10.0.0.9", hw_address="02:00:00:00:00:09")
+
+    async def scenario() -> None:
+        async with engine(bench) as scheduler:
+            for plugged in (ports[4:], ports, ports[6:], []):
+                switch = bridge("br", "left", *plugged)
+                switch.ip_addresses.append("10.0.0.1/24")
+                wanted = {key_of(value): value for value in (*GROUND[:1], *cables, switch, one)}
+                (await apply(scheduler, wanted)).check()
+                assert fixed(bench) == {"10.0.0.9": ("02:00:00:00:00:09", "107")}
 
     bench.run(scenario())
 

@@ -129,7 +129,7 @@ def test_a_member_is_down_when_it_is_plugged_in_and_up_when_it_is_out(bench: Ben
             found = await plugged(bench, "va")
             assert (found.master, found.is_up) == (master, False)
 
-            await members.unplug(within, index, "key")
+            await members.unplug(within, index, master, "key")
             found = await plugged(bench, "va")
             assert (found.master, found.is_up) == (0, True)
 

@@ -93,18 +93,20 @@ class ArpDescriptor(Descriptor[ARPEntry, None]):
         found = interface_link(self._southbound, value.interface)
         within = await self._kernel.channel(found.namespace)
         one = self._of(value, found.index)
-        if await neighbours.put(within, one, key, is_new=True):
-            return
-        there = await neighbours.find(within, one.index, one.address, key)
-        if there is not None and there.is_fixed and not there.is_ours:
-            raise Refused(errno.EEXIST, "others have set this neighbour", key)
-        await neighbours.put(within, one, key)
+        async with neighbours.touching(within, one.index):
+            if await neighbours.put(within, one, key, is_new=True):
+                return
+            there = await neighbours.find(within, one.index, one.address, key)
+            if there is not None and there.is_fixed and not there.is_ours:
+                raise Refused(errno.EEXIST, "others have set this neighbour", key)
+            await neighbours.put(within, one, key)
 
     async def update(self, key: str, old: ARPEntry, new: ARPEntry, metadata: None) -> None:
         """Change the MAC address in place."""
         found = interface_link(self._southbound, new.interface)
         within = await self._kernel.channel(found.namespace)
-        await neighbours.put(within, self._of(new, found.index), key)
+        async with neighbours.touching(within, found.index):
+            await neighbours.put(within, self._of(new, found.index), key)
 
     async def delete(self, key: str, value: ARPEntry, metadata: None) -> None:
         """Remove the entry; one that is gone, with its interface or alone, is a success."""
@@ -115,9 +117,10 @@ class ArpDescriptor(Descriptor[ARPEntry, None]):
         except (InterfaceUnknown, NamespaceGone):
             return
         # The kernel does not match the mark, so another's would be hit.
-        there = await neighbours.find(within, found.index, address, key)
-        if there is not None and there.is_ours:
-            await neighbours.forget(within, found.index, address, key)
+        async with neighbours.touching(within, found.index):
+            there = await neighbours.find(within, found.index, address, key)
+            if there is not None and there.is_ours:
+                await neighbours.forget(within, found.index, address, key)
 
     async def retrieve(
         self, expected: Sequence[Retrieved], keys: Sequence[str] | None = None

@@ -42,6 +42,8 @@ __all__ = ["InterfaceDescriptor"]
 IPV6 = 6
 LEAST_IPV6_MTU = 1280
 
+NOTHING = contextlib.nullcontext()
+
 # Not a value for this kind of link, or not a kind that this kernel has.
 HOPELESS = frozenset({errno.EINVAL, errno.EOPNOTSUPP})
 
@@ -189,13 +191,12 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
         attributes = link.settings(new, kind.default_mtu)
         if old.ipv4_forwarding and not new.ipv4_forwarding:
             attributes.append(link.NO_FORWARDING)
-        # With the MAC address the kernel drops all neighbours, fixed ones too.
         has_new_mac = old.phys_address.lower() != new.phys_address.lower()
-        fixed = await neighbours.ours(within, metadata.index) if has_new_mac else []
-        for body in kind.requests(new, attributes, metadata.index):
-            await within.call(channel.RTM_NEWLINK, 0, body, f"interface {new.name}")
-        for one in fixed:
-            await neighbours.put(within, one, f"a neighbour of {new.name}")
+        what = f"interface {new.name}"
+        keeping = neighbours.kept(within, metadata.index, what) if has_new_mac else NOTHING
+        async with keeping:
+            for body in kind.requests(new, attributes, metadata.index):
+                await within.call(channel.RTM_NEWLINK, 0, body, what)
         if old.enabled != new.enabled:
             await self._restore_ipv6(within, new, metadata.index)
 
@@ -255,8 +256,7 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
         inventory = Inventory(
             looked.found, self._kinds, self._making.mark(""), self._lending, self._kernel.seen
         )
-        for namespace, end in inventory.doubtful():
-            inventory.learn(namespace, end, await survey.other_end(namespace, end))
+        await survey.resolve(inventory)
         await self._look_at_checksums(inventory)
         found = self._found(inventory, asked, is_all=only is None)
         if only is None:
@@ -291,14 +291,19 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
         self, inventory: Inventory, asked: Iterable[Retrieved], *, is_all: bool
     ) -> dict[str, Retrieved]:
         """Return what crashes have left, each under its own key or, unknown, a key of its own."""
+        left = [
+            (place, there)
+            for place, there in inventory.links()
+            if there.group == self._making.group and self._is_left_behind(place, there)
+        ]
+        if not left:
+            return {}
         known: dict[tuple[str, str], Retrieved] = {}
         for one in asked:
             known["", self._making.temporary(one.value.name)] = one
             known[link.namespace_of(one.value), link.host_name(one.value)] = one
         found = {}
-        for place, there in inventory.links():
-            if there.group != self._making.group or not self._is_left_behind(place, there):
-                continue
+        for place, there in left:
             match = known.get((place, there.name))
             if match is not None:
                 name = match.value.name

@@ -60,6 +60,8 @@ class Inventory:
         # The ends of our cables, by their own index and the other end's.
         self._ends: dict[tuple[int, int], list[_End]] = defaultdict(list)
         self._peers: dict[tuple[str, int], str] = {}
+        # Which namespaces the kernel's numbers stand for; each has numbers of its own.
+        self._numbered: dict[tuple[str, int | None], str] = {}
         for namespace, links in places.items():
             for found in links:
                 self._file(namespace, found)
@@ -91,7 +93,7 @@ class Inventory:
         upon = [
             (place, one)
             for place, one in self._marked.values()
-            if one.kind != VETH and one.lower and one.lower_netns_id is not None
+            if one.kind != VETH and link.beneath(one) and one.lower_netns_id is not None
         ]
         return upon + [
             (namespace, end)
@@ -103,9 +105,22 @@ class Inventory:
 
     def learn(self, namespace: str, end: codec.LinkRecord, alias: str) -> None:
         """Take note of the alias of what a doubtful link is tied to."""
-        is_ours = alias.startswith(self._prefix)
-        name = alias.removeprefix(self._prefix) if is_ours else ""
-        self._peers[namespace, end.index] = name
+        name = self._peers[namespace, end.index] = self._ours(alias)
+        place, other = self._marked.get(name, ("", None))
+        if other is not None and other.index == link.beneath(end):
+            self._numbered[namespace, end.lower_netns_id] = place
+
+    def infer(self, namespace: str, end: codec.LinkRecord) -> bool:
+        """Find out what a doubtful link is tied to, by what was learned of another; or do not."""
+        there = self._numbered.get((namespace, end.lower_netns_id))
+        other = None if there is None else self._indexed.get((there, link.beneath(end)))
+        if other is None or (end.kind == VETH and other.lower != end.index):
+            return False
+        self._peers[namespace, end.index] = self._ours(other.alias)
+        return True
+
+    def _ours(self, alias: str) -> str:
+        return alias.removeprefix(self._prefix) if alias.startswith(self._prefix) else ""
 
     def cables(self) -> dict[str, list[str]]:
         """Return the names in the kernel of all ends of our cables, by namespace."""
@@ -126,12 +141,13 @@ class Inventory:
 
     def _beneath(self, place: str, found: codec.LinkRecord) -> str:
         """Return the logical name of the link that another one is made upon, "" if not known."""
-        if not found.lower or found.lower_netns_id is not None:
+        index = link.beneath(found)
+        if not index or found.lower_netns_id is not None:
             return self._peers.get((place, found.index), "")
-        beneath = self._indexed.get((place, found.lower))
+        beneath = self._indexed.get((place, index))
         if beneath is not None and beneath.alias.startswith(self._prefix):
             return beneath.alias.removeprefix(self._prefix)
-        return self._seen.at(place).get(found.lower, "")
+        return self._seen.at(place).get(index, "")
 
     def _peer(self, namespace: str, found: codec.LinkRecord) -> str:
         known = self._peers.get((namespace, found.index))

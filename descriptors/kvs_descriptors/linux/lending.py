@@ -10,13 +10,14 @@ alternative name without a setting says whose the loan is.
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import errno
 import hashlib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from . import channel, codec, link
+from . import channel, codec, link, neighbours
 from .channel import Refused
 from .link import Link
 from .places import OWN
@@ -197,7 +198,9 @@ class Lending:
         if attributes or up is not None:
             is_up = None if up is None else up == "1"
             body = codec.link_body(attributes, index=found.index, up=is_up)
-            await within.call(channel.RTM_NEWLINK, 0, body, f"interface {name}")
+            keeping = neighbours.kept(within, found.index, f"interface {name}")
+            async with keeping if "mac" in differing else contextlib.nullcontext():
+                await within.call(channel.RTM_NEWLINK, 0, body, f"interface {name}")
 
     async def _note(
         self,

@@ -14,6 +14,7 @@ from .places import place_of
 
 __all__ = [
     "Link",
+    "beneath",
     "delete",
     "dump",
     "find",
@@ -30,6 +31,9 @@ DEFAULT_MTU = 1500
 # There is one in each namespace, and it has no other name.
 LOOPBACK = "lo"
 
+VXLAN = "vxlan"
+# linux/if_link.h
+IFLA_VXLAN_LINK = 3
 RTEXT_FILTER_SKIP_STATS = 8
 AF_INET = 2
 IFLA_INET_CONF = 1
@@ -99,6 +103,16 @@ def settings(value: Interface, default_mtu: int | None = DEFAULT_MTU) -> list[by
 def ipv4_setting(setting: int, number: int) -> bytes:
     """Return the attribute that makes one of IPv4's settings, and no other."""
     return _ipv4(codec.number(setting, number))
+
+
+def beneath(found: codec.LinkRecord) -> int:
+    """Return the index of a link's other end, or of the one beneath it, in its namespace, or 0.
+
+    Of a VXLAN in another namespace than its parent the kernel gives its own index for that.
+    """
+    if found.kind != VXLAN:
+        return found.lower
+    return codec.to_number(found.options().get(IFLA_VXLAN_LINK, b""))
 
 
 def is_forwarding(found: codec.LinkRecord) -> bool:

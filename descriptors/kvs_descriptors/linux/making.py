@@ -9,6 +9,7 @@ or in the group: never in doubt whose it is.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import weakref
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Making"]
 
-ATTEMPTS = 4
+# The pauses after as many attempts.
+PAUSES_S = (0.01, 0.05, 0.25, 0.5, 0)
 
 
 class _Again(Exception):
@@ -90,11 +92,15 @@ class Making:
 
     async def _attempts(self, value: Interface, kind: Kind, within: Channel) -> Link:
         refused = None
-        for _ in range(ATTEMPTS):
+        for pause_s in PAUSES_S:
             try:
                 return await self._attempt(value, kind, within)
             except _Again as again:
                 refused = again.refused or refused
+            if refused is not None:
+                # The kernel clears a namespace away at its leisure, and what is in it may hold
+                # what this one needs elsewhere: the number of a VXLAN, say.
+                await asyncio.sleep(pause_s)
         raise refused or Refused(errno.EAGAIN, "others are at it too", f"interface {value.name}")
 
     async def _attempt(self, value: Interface, kind: Kind, within: Channel) -> Link:

@@ -39,7 +39,7 @@ class MemberDescriptor(Membership):
             await self._set_up(within, index, key)
             raise
 
-    async def unplug(self, within: Channel, index: int, key: str) -> None:
+    async def unplug(self, within: Channel, index: int, master: int, key: str) -> None:
         """Pull the link out, and set it up again."""
         await self.set_master(within, index, 0, key)
         await self._set_up(within, index, key)

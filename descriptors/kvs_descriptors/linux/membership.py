@@ -71,8 +71,8 @@ class Membership(Descriptor[Message, None]):
         """Plug a link into another one."""
         await self.set_master(within, index, master, key)
 
-    async def unplug(self, within: channel.Channel, index: int, key: str) -> None:
-        """Pull a link out of what it is in."""
+    async def unplug(self, within: channel.Channel, index: int, master: int, key: str) -> None:
+        """Pull a link out of another one, in which it is."""
         await self.set_master(within, index, 0, key)
 
     async def set_master(self, within: channel.Channel, index: int, master: int, key: str) -> None:
@@ -89,7 +89,7 @@ class Membership(Descriptor[Message, None]):
             return
         found = await link.find(within, index=member.index)
         if found is not None and found.master == master.index:
-            await self.unplug(within, member.index, key)
+            await self.unplug(within, member.index, master.index, key)
 
     def is_retriable(self, error: Exception) -> bool:
         """Give up where the two are in different namespaces: only a new configuration helps."""

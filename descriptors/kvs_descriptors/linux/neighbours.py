@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import dataclasses
 import errno
 import struct
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from . import channel, codec
+from .gate import Gates
 
 if TYPE_CHECKING:
     from .channel import Channel
@@ -21,8 +25,9 @@ __all__ = [
     "dump",
     "find",
     "forget",
-    "ours",
+    "kept",
     "put",
+    "touching",
 ]
 
 RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
@@ -39,6 +44,8 @@ NEIGHBOUR_PROTOCOL = 107
 
 GONE = frozenset({errno.ENOENT, errno.ENODEV})
 EXISTS = frozenset({errno.EEXIST})
+
+_gates = Gates()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +103,34 @@ async def dump(within: Channel) -> list[Neighbour]:
     return [one for one in map(decode, both) if one is not None]
 
 
-async def ours(within: Channel, index: int) -> list[Neighbour]:
-    """Return the neighbours over an interface that bear our mark."""
-    return [one for one in await dump(within) if one.index == index and one.is_ours]
+async def _fixed(within: Channel, index: int) -> list[Neighbour]:
+    """Return the neighbours over an interface that somebody has set, we or others."""
+    there = await dump(within)
+    return [one for one in there if one.index == index and one.state == NUD_PERMANENT]
+
+
+@contextlib.asynccontextmanager
+async def kept(within: Channel, index: int, what: str) -> AsyncIterator[None]:
+    """Change a MAC address: with it the kernel drops all neighbours, fixed ones too.
+
+    These are set again, whoever set them, when the last of those who change it at once is done.
+    Who is about to set or to remove one waits meanwhile: else it would be lost, or come back.
+    """
+    async with _gates.closed(within, index) as closed:
+        if closed.shared is None:
+            closed.shared = asyncio.ensure_future(_fixed(within, index))
+        there = await asyncio.shield(closed.shared)
+        try:
+            yield
+        finally:
+            if closed.count == 1:
+                for one in there:
+                    await put(within, one, what)
+
+
+def touching(within: Channel, index: int) -> contextlib.AbstractAsyncContextManager[None]:
+    """Keep the MAC address of an interface from being changed meanwhile."""
+    return _gates.passing(within, index)
 
 
 async def find(within: Channel, index: int, address: bytes, what: str) -> Neighbour | None:

@@ -3,9 +3,14 @@
 
 from __future__ import annotations
 
-from . import keys
+from typing import TYPE_CHECKING
+
+from . import keys, neighbours
 from .kinds import Bridge
 from .membership import Membership
+
+if TYPE_CHECKING:
+    from .channel import Channel
 
 __all__ = ["PortDescriptor"]
 
@@ -23,3 +28,13 @@ class PortDescriptor(Membership):
     def key(self, master: str, member: str) -> str:
         """Return the key of a bridge's having a port."""
         return keys.port(master, member)
+
+    async def plug(self, within: Channel, index: int, master: int, key: str) -> None:
+        """Plug the port in; the bridge may take its MAC address for its own then."""
+        async with neighbours.kept(within, master, key):
+            await super().plug(within, index, master, key)
+
+    async def unplug(self, within: Channel, index: int, master: int, key: str) -> None:
+        """Pull the port out; the bridge may lose its MAC address with it."""
+        async with neighbours.kept(within, master, key):
+            await super().unplug(within, index, master, key)

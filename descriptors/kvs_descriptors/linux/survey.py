@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from . import codec
     from .channel import Channel
+    from .inventory import Inventory
     from .kernel import Kernel
 
 __all__ = ["Survey", "place_of"]
@@ -54,12 +56,29 @@ class Survey:
         found = [await _find(within, one) for one in asked]
         return [one for one in found if one is not None]
 
-    async def other_end(self, namespace: str, found: codec.LinkRecord) -> str:
-        """Return the alias of a veth's other end, wherever it is; "" where it bears none."""
+    async def resolve(self, inventory: Inventory) -> None:
+        """Ask after what is not certain: of the links that are tied to one namespace, the first.
+
+        What the kernel's number for that one stands for is known from then on.
+        """
+        groups: dict[tuple[str, int | None], list[codec.LinkRecord]] = defaultdict(list)
+        for place, end in inventory.doubtful():
+            groups[place, end.lower_netns_id].append(end)
+
+        async def ask(place: str, ends: Iterable[codec.LinkRecord]) -> None:
+            for end in ends:
+                if not inventory.infer(place, end):
+                    inventory.learn(place, end, await self._other_end(place, end))
+
+        await asyncio.gather(*(ask(place, ends) for (place, _), ends in groups.items()))
+
+    async def _other_end(self, namespace: str, found: codec.LinkRecord) -> str:
+        """Return the alias of a link's other end, or of the one beneath it, wherever that is."""
+        index = link.beneath(found)
         try:
             within = await self._kernel.channel(namespace)
             other = await link.find(
-                within, index=found.lower, netns_id=found.lower_netns_id, gone=UNKNOWN
+                within, index=index, netns_id=found.lower_netns_id, gone=UNKNOWN
             )
         except NamespaceGone:
             return ""

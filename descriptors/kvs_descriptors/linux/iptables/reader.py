@@ -36,6 +36,10 @@ class Sight:
         return self.place, self.is_ipv6, self.name
 
 
+# In the place of no rules, of a chain that is wanted without any: it is not as it was.
+UNMARKED = '-m comment --comment "the mark is gone"'
+
+
 class Reader:
     """Knows, for each chain of ours that is there, which value would have made it."""
 
@@ -104,7 +108,7 @@ class Reader:
         """Return the rules that are there, None where they are those that are wanted."""
         if self._mark(have, wanted) is None or not self._scribe.is_led_to(have, wanted):
             # No packet gets to them, or they are not ours: as good as none.
-            return []
+            return [] if wanted.rules else [UNMARKED]
         there = self._others(have, wanted.chain)
         if not self._is_as_told(have, wanted):
             return there

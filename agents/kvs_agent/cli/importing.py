@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import outcome
-from .interrupt import Interrupts
-from .session import Session
+from .session import Session, run_on
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -48,32 +46,15 @@ def import_existing(
     and destroy removes them. What no file can say is left as it is, and named in comments and on
     stderr.
     """
-    from kvs_agent.existing import Request  # noqa: PLC0415 - the engine: not for --help
+    from kvs_agent.existing import Existing, Request  # noqa: PLC0415 - the engine: not for --help
 
     request = Request(only=only, everything=everything, protected=protected, force=force)
-    return asyncio.run(_run(settings, namespaces, request, dry_run=dry_run))
-
-
-async def _run(
-    settings: Settings, namespaces: tuple[str, ...], request: Request, *, dry_run: bool
-) -> int:
-    from kvs_agent.existing import Existing  # noqa: PLC0415 - as above
-
     existing = Existing(settings.state, **settings.limits)
-    with Interrupts() as interrupts:
-        try:
-            async with existing.scheduler as scheduler:
-                session = Session(scheduler, interrupts, settings.state)
-                code = await _import(session, existing, namespaces, request, dry_run=dry_run)
-        except asyncio.CancelledError:
-            if not interrupts.number:
-                raise
-            click.echo("interrupted: nothing was changed", err=True)
-            return 128 + interrupts.number
-    if interrupts.number:
-        click.echo("interrupted: what had begun was finished", err=True)
-        return 128 + interrupts.number
-    return code
+
+    async def work(session: Session) -> int:
+        return await _import(session, existing, namespaces, request, dry_run=dry_run)
+
+    return run_on(lambda: existing.scheduler, settings, work)
 
 
 async def _import(

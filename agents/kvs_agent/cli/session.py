@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from kvscheduler import Plan, Scheduler, TransactionResult
 
-__all__ = ["Session", "Work", "planned", "run"]
+__all__ = ["Session", "Work", "planned", "run", "run_on"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,20 +55,29 @@ def run(
     ``wanted`` are values about to be wanted, to look whether they are there already. With
     ``watch`` the engine goes on looking.
     """
-    return asyncio.run(_run(settings, work, wanted, watch=watch))
+
+    def engine() -> Scheduler:
+        # Here, since the engine and its southbound are most of a command's start.
+        from kvs_agent.wiring import linux_scheduler  # noqa: PLC0415
+
+        return linux_scheduler(settings.state, watch=watch, **settings.limits)
+
+    async def look_first(session: Session) -> int:
+        await session.scheduler.refresh(wanted=wanted)
+        return await work(session)
+
+    return run_on(engine, settings, look_first)
 
 
-async def _run(
-    settings: Settings, work: Work, wanted: Mapping[str, object] | None, *, watch: bool
-) -> int:
-    # Here, since the engine and its southbound are most of a command's start.
-    from kvs_agent.wiring import linux_scheduler  # noqa: PLC0415
+def run_on(engine: Callable[[], Scheduler], settings: Settings, work: Work) -> int:
+    """Do one piece of work with an engine, between its start and its close; signals wait."""
+    return asyncio.run(_run(engine, settings, work))
 
+
+async def _run(engine: Callable[[], Scheduler], settings: Settings, work: Work) -> int:
     with Interrupts() as interrupts:
         try:
-            engine = linux_scheduler(settings.state, watch=watch, **settings.limits)
-            async with engine as scheduler:
-                await scheduler.refresh(wanted=wanted)
+            async with engine() as scheduler:
                 code = await work(Session(scheduler, interrupts, settings.state))
         except asyncio.CancelledError:
             if not interrupts.number:

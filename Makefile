@@ -86,7 +86,7 @@ fmt: $(STAMP)  ## bring the code into form
 	$(PY) -m ruff check --fix-only --quiet .
 	$(PY) -m ruff format .
 
-LOCK := --generate-hashes --universal --python-version 3.11 --no-header --no-annotate \
+LOCK := --generate-hashes --no-strip-extras --universal --python-version 3.11 --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links --quiet
 
 lock:  ## choose the newest versions anew; look at the difference before committing it

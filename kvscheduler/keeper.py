@@ -78,7 +78,7 @@ class Keeper:
         nodes = self._graph.nodes
         for key in keys:
             node = nodes.get(key)
-            if node is None:
+            if node is None or node.is_property:
                 self.journal.record(key, None)
             elif node.late or node.unsure or (node.have is None and node.doubt is not None):
                 spec = node.doubt if node.have is None else node.have

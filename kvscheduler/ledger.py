@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .graph import Graph, Node, Spec
@@ -53,6 +53,7 @@ class Ledger:
         self.graph = graph
         self.touched: dict[str, None] = {}
         self.found_out: dict[str, None] = {}
+        self._passing: dict[str, Spec | None] = {}
 
     # A draft is taken on.
 
@@ -83,13 +84,35 @@ class Ledger:
             touched[key] = None
         for key in draft.released:
             graph.nodes[key].adopted = False
-        for key in draft.absorbed:
-            node = graph.nodes[key]
-            touched[key] = None
-            graph.set_have(node, node.want, node.metadata)
+        self._pass(draft.absorbed)
         touched.update(dict.fromkeys(draft.seeds))
         if draft.facts:
             self.place_facts(draft.facts.get(-1, ()))
+
+    def _pass(self, keys: Sequence[str]) -> None:
+        """Note that what stands passes for what is wanted, without an operation."""
+        if self._passing:
+            self._passing = {}
+        for key in keys:
+            node = self.graph.nodes[key]
+            self.touched[key] = None
+            self._passing[key] = node.have
+            self.graph.set_have(node, node.want, node.metadata)
+
+    def take_back(self) -> None:
+        """Have what was to pass for another value without an operation pass for the old one.
+
+        Unless the base that it was to follow has come about: then it has moved.
+        """
+        graph = self.graph
+        for key, have in self._passing.items():
+            node = graph.nodes[key]
+            base = None if node.have is None else graph.nodes.get(node.have.base or "")
+            if node.have is None or (base is not None and base.have is base.want):
+                continue
+            graph.set_have(node, have, node.metadata)
+            graph.unsettled[key] = None
+            self.find_out(key)
 
     def _unblock(self, key: str, *, retrying: bool) -> None:
         node = self.graph.nodes.get(key)

@@ -174,6 +174,7 @@ class Processing:
         await engine.refresher.refresh_keys(failed)
         for key in failed:
             engine.ledger.dismiss(key)
+        engine.ledger.take_back()
         if self._reverted:
             self._not_undone = self._not_undone.union(run.failed)
         facts = (key for facts in run.draft.facts.values() for key, _ in facts)

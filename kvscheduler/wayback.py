@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from .graph import Node, Spec
 from .ledger import Ledger
-from .model import RetryPolicy
+from .model import Origin, RetryPolicy
 from .plan import Executed
 from .planner import Change, Draft
 from .planner.meaning import same
@@ -30,15 +30,6 @@ class Memory(NamedTuple):
     operation: str
     retry_at: float | None
     drifted: bool
-
-    @property
-    def stood(self) -> Spec | None:
-        """What has to stand again, if it can.
-
-        What waited goes on waiting. What had drifted, and was mended on the way, stays so.
-        """
-        waited = self.have is None and not self.blocked
-        return self.want if self.drifted or waited else self.have
 
 
 class WayBack:
@@ -89,7 +80,6 @@ class WayBack:
     def change(self, executed: Sequence[Executed], failed: Iterable[str]) -> Change:
         """Return the change that leads back from what was done, and has ``failed``."""
         done = {one.operation.key for one in executed}
-        self._take_back_unmade(done)
         stood: dict[str, Spec | None] = {}
         unwanted: list[str] = []
         left_alone: set[str] = set()
@@ -97,18 +87,25 @@ class WayBack:
             if memory is None:
                 stood[key] = None
             elif memory.blocked and self._is_left_alone(key, memory, done):
-                self._graph.nodes[key].blocked = True  # not tried again
+                self._restore_state(self._graph.nodes[key], memory)  # not tried again
                 stood[key] = memory.want
                 left_alone.add(key)
             else:
-                stood[key] = memory.stood
-                if memory.have is not None and stood[key] is not memory.want:
+                stood[key] = self._stood(memory)
+                if (
+                    memory.have is not None
+                    and stood[key] is not memory.want
+                    and self._is_ours(key)
+                ):
                     unwanted.append(key)
-        if unwanted:
+        if unwanted or self._held or any(one and one.blocked for one in self.memories.values()):
             self._leave_waiting(unwanted, stood)
         self._note_lent(stood)
         again = tuple(key for key in failed if key not in left_alone)
         return Change(stood=stood, unblock=again, lenient=True, against=_places(executed))
+
+    def _is_ours(self, key: str) -> bool:
+        return self._graph.nodes[key].origin is Origin.NORTHBOUND
 
     def _is_left_alone(self, key: str, memory: Memory, done: Container[str]) -> bool:
         """Tell whether what had failed before needs nothing to be as it was."""
@@ -116,27 +113,20 @@ class WayBack:
         is_certain = not node.unsure and node.doubt is None
         return key not in done or (is_certain and _is_back(node, memory))
 
-    def _take_back_unmade(self, done: Container[str]) -> None:
-        """Have what was to pass for another value without an operation pass for the old one.
+    @staticmethod
+    def _stood(memory: Memory) -> Spec | None:
+        """Return what has to stand again, if it can.
 
-        Unless what it was to follow has come about meanwhile: then it has to move back.
+        What waited goes on waiting. What had drifted, and was mended on the way, stays so.
         """
-        graph = self._graph
-        for key, memory in self.memories.items():
-            node = graph.nodes.get(key)
-            if node is None or node.have is None or memory is None or memory.have is None:
-                continue
-            if node.have is memory.have or key in done:
-                continue
-            base = graph.nodes.get(node.have.base or "")
-            if base is None or base.have is not base.want:
-                graph.set_have(node, memory.have, node.metadata)
-                self._ledger.find_out(key)
+        waited = memory.have is None and not memory.blocked
+        return memory.want if memory.drifted or waited else memory.have
 
     def _leave_waiting(self, unwanted: Iterable[str], stood: dict[str, Spec | None]) -> None:
-        """Have nobody made who waits: what stands though it is not wanted so is to go, or change.
+        """Have nobody made, or kept, who waits amid trouble.
 
-        While it is put back it looks as if it were there to stay.
+        What stands though it is not wanted so is to go, or change; while it is put back, or is
+        left alone, it looks as if it were there to stay.
         """
         graph, memories = self._graph, self.memories
         for key, memory in memories.items():
@@ -171,6 +161,7 @@ class WayBack:
                 continue
             self._restore_want(node, memory.want)
             node.rejected, node.retry = memory.rejected, memory.retry
+            self._hand_back(node, memory)
             if not (node.late or key in but or (memory.blocked and not _is_back(node, memory))):
                 self._restore_state(node, memory)
         for claim, key in self._lent.items():
@@ -188,9 +179,14 @@ class WayBack:
         if have is not None and want is not None and same(have.value, want.value):
             self._graph.set_have(node, want, node.metadata)
 
-    def _restore_state(self, node: Node, memory: Memory) -> None:
+    def _hand_back(self, node: Node, memory: Memory) -> None:
+        """Have what was taken over be the others' again, in whatever state it is."""
         if node.adopted and not memory.adopted:
-            self._ledger.find_out(node.key)  # handed back, which no operation tells the journal
+            node.adopted = False
+            self._ledger.find_out(node.key)  # which no operation tells the journal
+
+    def _restore_state(self, node: Node, memory: Memory) -> None:
+        self._hand_back(node, memory)
         node.adopted = memory.adopted
         node.blocked, node.attempt, node.error = memory.blocked, memory.attempt, memory.error
         node.operation, node.retry_at = memory.operation, memory.retry_at

@@ -105,7 +105,15 @@ class _Wiring:
         for need in have.needs if have is not None else ():
             removal = self._leave.get(need, self.steps.gone.get(need))
             if removal not in (None, number) and need not in want.needs:
-                self.network.before[removal].append(number)
+                self._go_first(key, number, removal)
+
+    def _go_first(self, key: str, number: int, removal: int) -> None:
+        """Have a value let go of what is removed; what others made stands without it as well."""
+        if self.outlook.is_exempt(self.graph.nodes[key]):
+            self.network.soft.append((number, removal))
+        else:
+            self.network.before[removal].append(number)
+            self.network.owners[number, removal] = key
 
     def _wire_absorbed(self, key: str, want: Spec) -> None:
         """Let a value that needs no operation swap its dependencies all the same."""
@@ -121,8 +129,7 @@ class _Wiring:
         for removal in removals:
             for maker in makers:
                 if removal is not None and maker is not None and maker != removal:
-                    self.network.before[removal].append(maker)
-                    self.network.owners[maker, removal] = key
+                    self._go_first(key, maker, removal)
 
     # Law 4: claims.
 

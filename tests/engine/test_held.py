@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from kvscheduler import ValueState
 from kvscheduler.testing import Item, When
+from tests.engine.stage import Keyed, Stage, act
 from tests.sim.world import World, play
 from tests.strategies import Changes
 
@@ -85,7 +88,11 @@ def test_what_others_made_and_cannot_become_what_is_wanted_keeps_nothing_for_its
         await world.scheduler.settle()
         await world.commit({"a/1": N(needs=("b/1",))})
         assert world.scheduler.status("a/1").adopted
-        assert moves(world, {"a/1": N(shape=1), "b/1": None}) == [("delete", "b/1")]
+        plan = world.plan({"a/1": N(shape=1), "b/1": None})
+        assert plan is not None
+        assert [(one.kind, one.key) for one in plan.operations] == [("delete", "b/1")]
+        assert list(plan.pending) == []
+        assert "others made" in plan.invalid["a/1"]
 
     play(run)
 
@@ -179,3 +186,70 @@ def test_a_claim_that_a_failed_call_may_have_taken_is_given_up_before_it_is_take
         assert list(plan.graph.edges) == [(0, 1)]
 
     play(run)
+
+
+def test_what_is_held_is_not_forgotten_over_an_everyday_change_of_others() -> None:
+    async def run(world: World) -> None:
+        await world.commit({"a/1": N(), "b/1": N(), "c/1": N(claims=("e",))})
+        await fail_to_go(world, "c/1")
+        await world.commit({"a/1": N(claims=("e",))})
+        await world.commit({"b/1": N(data=1)})
+        await world.commit({"c/1": None})
+        assert world.southbound.ours()["a/1"] == N(claims=("e",))
+        world.check()
+
+    play(run)
+
+
+def test_what_was_updated_is_undone_the_last_one_first() -> None:
+    async def run(world: World) -> None:
+        await world.commit({"a/1": N(), "a/2": N(), "a/3": N()})
+        world.southbound.fail("a/3", "update", retriable=False)
+        changes = {key: N(data=1) for key in ("a/1", "a/2", "a/3")}
+        result = await world.transaction(changes, revert=True).commit()
+        undone = [done.operation.key for done in result.operations if done.revert]
+        assert undone == ["a/2", "a/1"]
+        world.check()
+
+    play(run)
+
+
+def test_a_claim_that_one_of_several_failed_calls_may_have_taken_is_not_free() -> None:
+    async def run(world: World) -> None:
+        world.southbound.unreadable.add("")
+        for key, claim in (("c/1", "x"), ("c/2", "y")):
+            world.southbound.fail(key, "create", when=When.AFTER_EFFECT, retriable=False)
+            await world.commit({key: N(claims=(claim,))})
+        world.southbound.fail("c/2", "delete", retriable=False)
+        await world.commit({"c/2": None})
+        plan = world.plan({"a/1": N(claims=("y",)), "c/1": N(claims=("x",))})
+        assert plan is not None
+        assert dict(plan.pending) == {"a/1": "waits: c/2 failed and may hold y"}
+        assert [one.key for one in plan.operations] == ["c/1"]
+
+    play(run)
+
+
+def test_what_waits_for_a_claim_goes_with_what_it_needs_all_the_same() -> None:
+    async def run(world: World) -> None:
+        await world.commit({"a/1": N(needs=("b/1",)), "b/1": N(), "c/1": N(claims=("e",))})
+        await fail_to_go(world, "c/1")
+        change: Changes = {"a/1": N(needs=("b/1",), claims=("e",)), "b/1": None}
+        assert moves(world, change) == [("delete", "a/1"), ("delete", "b/1")]
+
+    play(run)
+
+
+def test_what_has_lost_its_descriptor_is_not_touched(tmp_path: Path) -> None:
+    one, other, path = Keyed(), Keyed("b"), tmp_path / "journal"
+
+    async def make(stage: Stage) -> None:
+        await stage.commit({"a/1": {}, "b/1": {}})
+
+    async def take_away(stage: Stage) -> None:
+        plan = stage.plan({"a/1": None, "b/1": None, "a/2": {"needs": ["b/1"]}})
+        assert [(one.kind, one.key) for one in plan.operations] == [("delete", "a/1")]
+        assert dict(plan.pending) == {"a/2": "needs b/1, which fails to go"}
+
+    act(make, one, other, journal=path)
+    act(take_away, one, journal=path)

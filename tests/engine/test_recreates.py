@@ -188,7 +188,9 @@ def test_what_others_made_is_not_recreated_for_a_support_that_was_taken_away() -
         await world.commit({"a/1": N(needs=("b/1",))})
         world.southbound.remove("b/1", announce=True)
         await world.scheduler.settle()
-        done = [one.operation for one in world.scheduler.history[-1].operations]
+        result = world.scheduler.history[-1]
+        assert result.ok
+        done = [one.operation for one in result.operations]
         assert [(one.kind, one.key) for one in done] == [("create", "b/1")]
 
     play(run)
@@ -218,3 +220,80 @@ def test_a_fact_may_change_while_its_base_is_recreated() -> None:
     )
 
     assert [kind for kind, _ in plans[1]] == ["delete", "delete", "create", "create"]
+
+
+def test_what_is_to_need_a_recreated_value_at_the_second_attempt_is_only_updated() -> None:
+    async def run(world: World) -> None:
+        await world.commit({"a/1": N(), "c/1": N()})
+        world.southbound.fail("c/1", "update", retriable=False)
+        await world.commit({"c/1": N(needs=("a/1",))})
+        plan = told(world.plan({"a/1": N(shape=1), "c/1": N(needs=("a/1",))}))
+        assert [(kind, key) for kind, key, _ in plan] == [
+            ("delete", "a/1"),
+            ("create", "a/1"),
+            ("update", "c/1"),
+        ]
+
+    play(run)
+
+
+def test_what_another_descriptor_serves_from_now_on_is_made_anew_by_that() -> None:
+    class Nearer(Plain):
+        def __init__(self) -> None:
+            super().__init__("nearer")
+            self.key_prefix = "a/b/"
+
+    far, near = Plain(), Nearer()
+
+    async def story(stage: Stage) -> None:
+        await stage.commit({"a/1": 1, "a/b/1": 2})
+        stage.scheduler.register(near)
+        await stage.scheduler.settle()
+        done = [one.operation for one in stage.scheduler.history[-1].operations]
+        why = "nearer serves it now, no longer a"
+        assert [(one.kind, one.key, one.reason) for one in done] == [
+            ("delete", "a/b/1", why),
+            ("create", "a/b/1", why),
+        ]
+
+    act(story, far)
+    assert (far.held, near.held) == ({"a/1": 1}, {"a/b/1": 2})
+
+
+def test_of_two_values_that_swap_claims_that_of_others_is_not_the_one_recreated() -> None:
+    async def run(world: World) -> None:
+        world.southbound.add("a/1", N(claims=("x",)), announce=True)
+        await world.scheduler.settle()
+        await world.commit({"a/1": N(claims=("x",)), "b/1": N(claims=("y",))})
+        plan = told(world.plan({"a/1": N(claims=("y",)), "b/1": N(claims=("x",))}))
+        assert [(kind, key) for kind, key, _ in plan] == [
+            ("delete", "b/1"),
+            ("update", "a/1"),
+            ("create", "b/1"),
+        ]
+
+    play(run)
+
+
+def test_an_any_of_whose_only_facts_one_update_swaps_is_recreated_around_that() -> None:
+    async def run(world: World) -> None:
+        await world.commit({"a/1": base("f/1"), "c/1": N(any_of=("f/",))})
+        why = "its support disappears in between"
+        assert told(world.plan({"a/1": base("f/2")})) == [
+            ("delete", "c/1", why),
+            ("update", "a/1", "the value changed"),
+            ("create", "c/1", why),
+        ]
+
+    play(run)
+
+
+def test_what_must_not_be_touched_is_not_recreated_for_a_support_that_is_swapped() -> None:
+    async def run(world: World) -> None:
+        await world.commit({"a/1": base("f/1"), "c/1": N(any_of=("f/",))})
+        world.southbound.fail("c/1", "update", retriable=False)
+        await world.commit({"c/1": N(any_of=("f/",), data=1)})
+        plan = told(world.plan({"a/1": base("f/2")}))
+        assert [key for _, key, _ in plan if key == "c/1"] == []
+
+    play(run)

@@ -78,3 +78,24 @@ def test_a_value_swaps_its_supports_without_an_update_where_none_is_needed(
         assert plan == (made + gone if is_first else gone + made)
 
     act(story, Tolerant(), Tolerant("b"), Tolerant("c"))
+
+
+def test_where_no_order_keeps_all_supports_only_one_value_of_a_circle_goes_without() -> None:
+    kept: Changes = {
+        "a/0": N(any_of=("c/",)),
+        "a/1": N(any_of=(("b/2", "a/p"),)),
+        "b/2": N(any_of=("a/1",)),
+    }
+
+    async def run(world: World) -> None:
+        world.southbound.add("a/p", N(), announce=True)
+        await world.scheduler.settle()
+        await world.commit({**kept, "c/2": N()})
+        world.southbound.remove("a/p")
+        result = await world.transaction({**kept, "c/3": N()}, resync="full").commit()
+        done = [one.operation.key for one in result.operations]
+        assert sorted(done) == ["a/1", "b/2", "c/2", "c/3"]
+        assert done.index("c/3") < done.index("c/2")
+        assert done.index("b/2") < done.index("a/1")
+
+    play(run)

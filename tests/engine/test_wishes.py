@@ -37,11 +37,14 @@ def test_a_resync_refuses_a_key_that_a_base_derives_now_as_before() -> None:
     play(run)
 
 
-def test_of_two_keys_that_are_taken_from_bases_only_the_one_that_is_free_may_be() -> None:
+@pytest.mark.parametrize("base", [N(), None], ids=["base stays", "base goes"])
+def test_of_two_keys_that_are_taken_from_bases_only_the_one_that_is_free_may_be(
+    base: Item | None,
+) -> None:
     async def run(world: World) -> None:
         await world.commit({"a/1": derives("b/y"), "a/2": derives("c/x")})
         with pytest.raises(ClaimConflict) as refused:
-            world.transaction({"a/1": N(), "b/y": N(), "c/x": N()}).plan()
+            world.transaction({"a/1": base, "b/y": N(), "c/x": N()}).plan()
         assert set(refused.value.keys) == {"a/2", "c/x"}
 
     play(run)

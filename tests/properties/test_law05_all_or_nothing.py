@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvscheduler import ValueState
+from kvscheduler import TransactionResult, ValueState
 from kvscheduler.testing import (
     AsyncSimulatedDescriptor,
     Fault,
@@ -65,6 +65,50 @@ def test_a_failure_anywhere_leaves_the_same_values_in_the_same_states(
             world.check()
 
     play(run, World(kind=kind))
+
+
+@given(
+    story=stories(most=2),
+    data=st.data(),
+    kind=KINDS,
+    when=st.sampled_from(When),
+)
+def test_an_undo_on_top_of_a_failure_leaves_the_same_values_in_the_same_states(
+    story: tuple[Features, list[Changes]],
+    data: st.DataObject,
+    kind: type[SimulatedDescriptor],
+    when: When,
+) -> None:
+    async def run(world: World) -> None:
+        for change in story[1]:
+            await world.commit(change)
+        await _fail(world, data.draw(changes(story[0])), data.draw(st.integers(0, 4)), when)
+        before, wanted = states(world), world.scheduler.values()
+
+        change, at = data.draw(changes(story[0])), data.draw(st.integers(0, 6))
+        result = await _fail(world, change, at, when, revert=True)
+
+        world.southbound.check()
+        if result is None or not result.reverted:
+            return
+        if not any(one.revert and one.error for one in result.operations):
+            assert states(world) == before
+            assert world.scheduler.values() == wanted
+
+    play(run, World(kind=kind))
+
+
+async def _fail(
+    world: World, change: Changes, at: int, when: When, *, revert: bool = False
+) -> TransactionResult | None:
+    """Commit a change of which one operation fails; None where it is refused."""
+    plan = world.plan(change)
+    if plan is not None and at < len(plan.operations):
+        doomed = plan.operations[at]
+        world.southbound.plan_fault(
+            Fault(key=doomed.key, kind=doomed.kind, error=SimulatedError(), when=when)
+        )
+    return await world.commit(change, revert=revert)
 
 
 @given(story=stories(most=2, invalid=False), data=st.data())

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from kvscheduler import ValueState
-from kvscheduler.testing import Fault, Item, SimulatedError, When
+from kvscheduler.testing import Fault, Item, MemoryJournal, SimulatedError, When
 from tests.sim.world import World, play
 
 N = Item
@@ -41,5 +43,47 @@ def test_an_undo_leaves_alone_what_has_outlived_its_support() -> None:
         assert set(world.southbound.ours()) == {"c/1", "c/2"}
         await world.scheduler.resync()
         assert world.southbound.ours() == {}
+
+    play(run)
+
+
+def test_what_others_made_is_theirs_again_though_the_undo_fails_on_it() -> None:
+    journal = MemoryJournal()
+
+    async def run(world: World) -> None:
+        world.southbound.add("a/1", N(), announce=True)
+        await world.scheduler.settle()
+        world.southbound.unreadable.add("")
+        for _ in range(2):
+            fault = Fault(key="a/1", kind="update", error=SimulatedError(), when=When.AFTER_EFFECT)
+            world.southbound.plan_fault(fault)
+
+        result = await world.transaction({"a/1": N(data=1)}, revert=True).commit()
+
+        assert result.reverted
+        assert journal.peek().made == {}
+        world.southbound.unreadable.clear()
+        await world.scheduler.resync()
+        assert not world.scheduler.status("a/1").adopted
+        assert world.scheduler.status("a/1").state is ValueState.OBTAINED
+
+    play(run, World(journal=journal))
+
+
+@pytest.mark.parametrize("name", ["f/1", "b/y"])
+def test_what_was_to_pass_to_a_base_that_cannot_be_made_does_not_count_as_there(name: str) -> None:
+    async def run(world: World) -> None:
+        await world.commit({"a/1": N(derives=((name, N()),)), "c/1": N(needs=(name,))})
+        world.watch()
+        world.southbound.fail("b/2", "create")
+        base = N(needs=("b/2",), derives=((name, N()),))
+
+        await world.commit({"a/1": N(data=1), "a/2": base, "b/2": N()})
+
+        assert set(world.southbound.ours()) == {"a/1"}
+        assert name not in world.scheduler.values(view="configured")
+        assert world.scheduler.status("c/1").state is ValueState.PENDING
+        await world.scheduler.resync()
+        world.check()
 
     play(run)

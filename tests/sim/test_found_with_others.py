@@ -97,3 +97,20 @@ def test_a_fact_that_a_late_descriptor_finds_invalid_is_not_made_by_the_next_sta
 
     before = play(run, World(prefixes="ac", journal=journal))
     play(look, World(journal=journal.copy(), southbound=before.southbound.copy()))
+
+
+def test_an_adopted_value_is_updated_where_only_its_recreate_would_keep_its_needs_met() -> None:
+    async def run(world: World) -> None:
+        world.southbound.add("a/1", N(), announce=True)
+        await world.scheduler.settle()
+        await world.commit({"a/1": N(data=1, needs=("c/2",)), "c/2": N()})
+
+        changes = {"a/1": N(data=2, needs=("b/2",)), "b/2": N(needs=("c/2",)), "c/2": N(shape=1)}
+        result = await world.commit(changes)
+
+        assert result is not None
+        assert result.ok
+        assert world.southbound.others() == {"a/1": changes["a/1"]}
+        assert world.scheduler.status("a/1").state is ValueState.CONFIGURED
+
+    play(run)

@@ -39,6 +39,7 @@ def test_whatever_fails_wherever_the_engine_ends_where_the_oracle_says(first: in
 
     assert tally.fault_runs > 500
     assert tally.crashes > 100
+    assert tally.unrest > 50
 
 
 @pytest.mark.parametrize("seed", FILES)

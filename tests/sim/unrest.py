@@ -8,13 +8,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kvscheduler import Plan, TransactionResult, ValueState
-from kvscheduler.testing import Unit, When, standing
+from kvscheduler.testing import When, standing
 from tests.sim import narrator
 from tests.sim.expected import Edge, Expected
 from tests.sim.life import ERRORS, Life, Options
 from tests.sim.states import states
 from tests.sim.strikes import LONG_S, Place, Strike, singles
+from tests.sim.universe import DERIVED
 from tests.sim.verdicts import Violation, check, look_again
+from tests.sim.world import World
 
 __all__ = ["Unrest"]
 
@@ -114,7 +116,7 @@ class Unrest:
             raise Violation(f"reverted is {result.reverted}, where {doomed} failed")
         if not _is_back(edge, options, result) or any(one.revert for one in failed):
             return
-        if not before.is_sound():  # what has outlived its support may not be made again
+        if not before.is_sound:  # what has outlived its support may not be made again
             return
         if problem := next(before.differences(_Rest(self._life, edge.before)), None):
             raise Violation(f"after an undo: {problem}")
@@ -149,6 +151,7 @@ class _Rest:
         self.configured = life.scheduler.values(view="configured")
         if is_loose:
             self.configured = {key: value.bare() for key, value in self.configured.items()}
+        self.is_sound = _is_sound(world)
         self.plans = {target: self._plan(at, target) for target in self._targets()}
 
     def _targets(self) -> range:
@@ -160,18 +163,6 @@ class _Rest:
         plan: Plan = self._life.world.transaction(changes).plan()
         steps = [(one.kind, one.key, one.base, one.recreate) for one in plan.operations]
         return steps, sorted(plan.invalid.items())
-
-    def is_sound(self) -> bool:
-        """Tell whether all that stands could be made as it stands."""
-        world = self._life.world
-        held = world.southbound.held
-        units: dict[str, Unit] = {}
-        for key, one in held.items():
-            if one.ours:
-                units[key] = world.rules.unit(key, one.value, one.owner)
-        facts = {name for key in held for name, _ in world.rules.derived(key, held[key].value)}
-        others = {key for key, one in held.items() if not one.ours} | (facts - held.keys())
-        return standing(units, others) == units.keys()
 
     def calls_off(self, edge: Edge, key: str) -> bool:
         """Tell whether a failure on the key undoes a change, by the words of the law."""
@@ -195,3 +186,18 @@ def _said(state: ValueState) -> ValueState:
 
 def _is_back(edge: Edge, options: Options, result: TransactionResult) -> bool:
     return result.reverted or (options.revert and edge.refused())
+
+
+def _is_sound(world: World) -> bool:
+    """Tell whether all that stands could be made as it stands."""
+    rules, held = world.rules, world.southbound.held
+    units = {key: rules.unit(key, one.value, one.owner) for key, one in held.items() if one.ours}
+    derived = {name for key in held for name, _ in rules.derived(key, held[key].value)}
+    if not derived.issuperset(units.keys() & set(DERIVED)):
+        return False
+    for key in held:
+        for name, value in rules.derived(key, held[key].value):
+            if rules.descriptor_of(name) is None:
+                units[name] = rules.unit(name, value, key)
+    others = {key for key, one in held.items() if not one.ours}
+    return standing(units, others) == units.keys()

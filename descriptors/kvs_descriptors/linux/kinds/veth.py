@@ -168,7 +168,9 @@ class Veth(Kind):
         peer = value.veth.peer_if_name
         there, name = await self._place(making, value)
         found = await link.find(there, name=name)
-        if found is None or making.half_of(peer) is not None:
+        # What the other end's create has made meanwhile is half ours: then it is not in the way.
+        halves = (making.half_of(name) for name in (peer, value.name))
+        if found is None or any(half is not None for half in halves):
             return
         is_ours = found.alias == making.mark(peer) or making.is_left_behind(there, found)
         if not is_ours:

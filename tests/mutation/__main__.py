@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 from tests.mutation.fresh import run_afresh
-from tests.mutation.report import Reasons, report
+from tests.mutation.reasons import Reasons
+from tests.mutation.report import report
 from tests.mutation.runner import Plan, run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,9 +20,9 @@ MODULES = (
     "planner/closure", "planner/conflicts", "planner/wants", "planner/steps", "planner/order",
     "planner/wiring", "planner/rings", "planner/choices", "planner/grounding", "planner/arrange",
     "planner/outlook", "planner/plain", "planner/planner", "planner/meaning", "planner/explain",
-    "planner/change", "graph", "keyindex", "executor", "ledger", "processing", "journal",
-    "journal_store", "journal_batch", "journal_schema", "journal_lock", "keeper", "recovery",
-    "codec",
+    "planner/change", "graph", "keyindex", "executor", "ledger", "processing", "wayback",
+    "journal", "journal_store", "journal_batch", "journal_schema", "journal_lock", "keeper",
+    "recovery", "codec",
 )  # fmt: skip
 # Tests in one process: what others start does not see the change.
 FOLDERS = ("engine", "properties", "sim", "conformance")
@@ -41,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"no such module; there are {', '.join(MODULES)}\n")
         return 2
     code = 0 if options.report else run(plan)
-    sys.stdout.writelines(f"{line}\n" for line in report(plan, Reasons(_reasons())))
+    sys.stdout.writelines(f"{line}\n" for line in report(plan))
     return code
 
 
@@ -64,18 +65,17 @@ def _plan(options: argparse.Namespace) -> Plan:
         again=options.again,
         limit_s=options.limit,
         only=options.only,
+        reasons=Reasons(ROOT / "tests" / "mutation" / "survivors.toml"),
     )
-
-
-def _reasons() -> Path:
-    return ROOT / "tests" / "mutation" / "survivors.toml"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     parser.add_argument("modules", nargs="*", help="names of modules (default: all)")
     parser.add_argument("--report", action="store_true", help="try nothing, tell what is known")
-    parser.add_argument("--again", action="store_true", help="try survivors once more")
+    parser.add_argument(
+        "--again", action="store_true", help="try survivors once more, those without a reason"
+    )
     parser.add_argument("--limit", type=float, default=10.0, help="seconds of tests for each")
     parser.add_argument("--only", default="", help="those with this text in 'function: change'")
     parser.add_argument("--tests", nargs="*", default=(), help="try these only, for a first look")

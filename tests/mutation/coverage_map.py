@@ -15,6 +15,9 @@ import pytest
 
 __all__ = ["CoverageMap", "Passage", "Run"]
 
+# What has been measured is kept when a run is broken off.
+SAVED_EVERY = 60
+
 Run = Callable[[pytest.Item], bool]
 
 
@@ -48,19 +51,24 @@ class CoverageMap:
         if not due:
             return
         say(f"measuring {len(due)} tests")
+        for start in range(0, len(due), SAVED_EVERY):
+            self._measure(due[start : start + SAVED_EVERY], run)
+            self._save()
+
+    def _measure(self, items: Sequence[pytest.Item], run: Run) -> None:
         measured = coverage.Coverage(
             data_file=None, config_file=False, include=self._targets, messages=False
         )
         took: dict[str, tuple[float, bool]] = {}
         measured.start()
-        for item in due:
+        for item in items:
             measured.switch_context(item.nodeid)
             before = time.perf_counter()
             passed = run(item)
             took[item.nodeid] = (time.perf_counter() - before, passed)
         measured.stop()
         lines = self._lines(measured)
-        for item in due:
+        for item in items:
             seconds, passed = took[item.nodeid]
             self._passages[item.nodeid] = Passage(
                 tree=self._state(item),
@@ -68,7 +76,6 @@ class CoverageMap:
                 passed=passed,
                 lines=lines.get(item.nodeid, {}),
             )
-        self._save()
 
     def _is_known(self, item: pytest.Item) -> bool:
         passage = self._passages.get(item.nodeid)
@@ -91,7 +98,9 @@ class CoverageMap:
     def _save(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         fields = {name: dataclasses.asdict(one) for name, one in self._passages.items()}
-        self._path.write_text(json.dumps(fields))
+        fresh = self._path.with_suffix(".new")
+        fresh.write_text(json.dumps(fields))
+        fresh.replace(self._path)
 
     def passage(self, test: str) -> Passage:
         """Return a test's way."""

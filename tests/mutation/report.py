@@ -3,99 +3,85 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
-import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.mutation.mutants import Mutant, Source
-from tests.mutation.results import Outcome
+from tests.mutation.reasons import Reasons, short_name
 from tests.mutation.runner import Plan
 
-__all__ = ["Reasons", "report"]
+__all__ = ["report"]
 
-HEAD = "| module | mutants | tried | killed | of these hung | % | survivors | with a reason |"
-
-
-class Reasons:
-    """Why mutants may live, from a file: by module, function and change."""
-
-    def __init__(self, path: Path) -> None:
-        self._found: dict[tuple[str, str, str], str] = {}
-        for group in tomllib.loads(path.read_text()).get("group", ()) if path.exists() else ():
-            for module, function, change in group["survivors"]:
-                self._found[module, function, change] = group["reason"]
-
-    def named(self) -> set[tuple[str, str, str]]:
-        """Return the mutants that may live: module, function, change."""
-        return set(self._found)
-
-    def modules(self) -> set[str]:
-        """Return the modules of mutants that may live."""
-        return {module for module, _, _ in self._found}
-
-    def of(self, module: str, mutant: Mutant) -> str:
-        """Return why a mutant may live, "" where nobody has said."""
-        short = module.removeprefix("kvscheduler.")
-        return self._found.get((short, mutant.function, mutant.change), "")
+HEAD = "| module | mutants | tried | killed | % | alike | % of the others | words | open |"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
+    """One line of the table: counts, and the survivors that nobody has looked into."""
+
     module: str
     mutants: int
-    outcomes: collections.Counter[Outcome]
-    reasoned: int
-    open: list[Mutant]
-
-    @property
-    def killed(self) -> int:
-        return sum(count for outcome, count in self.outcomes.items() if outcome.is_kill)
+    tried: int
+    killed: int
+    alike: int
+    excused: int
+    open: tuple[Mutant, ...] = ()
 
     def __str__(self) -> str:
-        tried = self.outcomes.total()
-        share = f"{100 * self.killed / tried:.1f}" if tried else ""
-        hung, left = self.outcomes[Outcome.HUNG], tried - self.killed
-        cells = (self.module, self.mutants, tried, self.killed, hung, share, left, self.reasoned)
+        left = self.tried - self.killed - self.alike - self.excused
+        shares = _share(self.killed, self.tried), _share(self.killed, self.tried - self.alike)
+        cells = (
+            self.module, self.mutants, self.tried, self.killed, shares[0], self.alike, shares[1],
+            self.excused, left,
+        )  # fmt: skip
         return f"| {' | '.join(map(str, cells))} |"
 
 
-def report(plan: Plan, reasons: Reasons) -> Iterator[str]:
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f}" if whole else ""
+
+
+def report(plan: Plan) -> Iterator[str]:
     """Yield the lines of the table, then what has survived without a reason."""
+    reasons = plan.reasons
     yield HEAD
     yield f"| --- |{' ---: |' * (HEAD.count('|') - 2)}"
     rows = [_row(plan, path, reasons) for path in plan.targets]
-    for row in rows:
-        yield str(row)
-    yield str(
-        _Row(
-            "all",
-            sum(row.mutants for row in rows),
-            sum((row.outcomes for row in rows), collections.Counter()),
-            sum(row.reasoned for row in rows),
-            [],
-        )
-    )
+    yield from map(str, rows)
+    yield str(_total(rows))
     for row in rows:
         for mutant in row.open:
             yield f"{row.module}:{mutant.lines[0]} {mutant.function}: {mutant.change}"
+    for path in plan.targets:
+        short = short_name(plan.module(path))
+        for function, change in sorted(reasons.idle(short, Source(path).mutants)):
+            yield f"a reason for what is no mutant any more: {short} {function}: {change}"
+
+
+def _total(rows: Sequence[_Row]) -> _Row:
+    return _Row(
+        module="all",
+        mutants=sum(row.mutants for row in rows),
+        tried=sum(row.tried for row in rows),
+        killed=sum(row.killed for row in rows),
+        alike=sum(row.alike for row in rows),
+        excused=sum(row.excused for row in rows),
+    )
 
 
 def _row(plan: Plan, path: Path, reasons: Reasons) -> _Row:
     results, module = plan.results(path), plan.module(path)
     mutants = Source(path).mutants
-    row = _Row(module.removeprefix("kvscheduler."), len(mutants), collections.Counter(), 0, [])
-    reasoned = 0
-    for mutant in mutants:
-        verdict = results.get(mutant.name)
-        if verdict is None:
-            continue
-        row.outcomes[verdict.outcome] += 1
-        if verdict.outcome.is_kill:
-            continue
-        if reasons.of(module, mutant):
-            reasoned += 1
-        else:
-            row.open.append(mutant)
-    return dataclasses.replace(row, reasoned=reasoned)
+    verdicts = [(one, verdict) for one in mutants if (verdict := results.get(one.name))]
+    alive = [one for one, verdict in verdicts if not verdict.outcome.is_kill]
+    why = [(one, reasons.of(module, one)) for one in alive]
+    return _Row(
+        module=short_name(module),
+        mutants=len(mutants),
+        tried=len(verdicts),
+        killed=len(verdicts) - len(alive),
+        alike=sum(reason is not None and reason.is_alike for _, reason in why),
+        excused=sum(reason is not None and not reason.is_alike for _, reason in why),
+        open=tuple(one for one, reason in why if reason is None),
+    )

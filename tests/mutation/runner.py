@@ -17,6 +17,7 @@ import pytest
 from tests.mutation.coverage_map import CoverageMap, Passage
 from tests.mutation.fresh import QUIET, load_examples, try_afresh
 from tests.mutation.mutants import Mutant, Source
+from tests.mutation.reasons import Reasons
 from tests.mutation.results import Outcome, Results, Verdict
 from tests.mutation.trial import Functions, try_out
 
@@ -36,8 +37,9 @@ class Plan:
     """What is to be done.
 
     ``measured``: the files that the tests' ways are measured in, ``targets`` those of them that
-    are changed now. ``again``: what has survived is tried once more. ``limit_s``: how long the
-    tests of one mutant may take. ``only``: a text in the function and change of all that is due.
+    are changed now. ``again``: what has survived without a reason is tried once more.
+    ``limit_s``: how long the tests of one mutant may take. ``only``: a text in the function and
+    change of all that is due. ``reasons``: of survivors.
     """
 
     root: Path
@@ -48,6 +50,7 @@ class Plan:
     again: bool = False
     limit_s: float = 10.0
     only: str = ""
+    reasons: Reasons = dataclasses.field(default_factory=Reasons)
 
     def module(self, path: Path) -> str:
         """Return the name that a file is imported by."""
@@ -113,8 +116,8 @@ class _Runner:
         source, functions, results = Source(target), Functions(target), self._plan.results(target)
         for mutant in source.mutants:
             self._record.note(target, mutant, results.get(mutant.name))
-        due = [one for one in source.mutants if self._is_due(one, results)]
         module, begun = self._plan.module(target), time.monotonic()
+        due = [one for one in source.mutants if self._is_due(one, results, module)]
         _say(f"{module}: {len(source.mutants)} mutants, {len(due)} to try")
         for number, mutant in enumerate(due, 1):
             verdict = self._try(source, functions, mutant)
@@ -126,11 +129,13 @@ class _Runner:
             if number % SAID_EVERY == 0:
                 _say(f"  {number} of {len(due)}, {time.monotonic() - begun:.0f} s")
 
-    def _is_due(self, mutant: Mutant, results: Results) -> bool:
+    def _is_due(self, mutant: Mutant, results: Results, module: str) -> bool:
         if self._plan.only and self._plan.only not in f"{mutant.function}: {mutant.change}":
             return False
         known = results.get(mutant.name)
-        return known is None or (self._plan.again and not known.outcome.is_kill)
+        if known is None or not self._plan.again:
+            return known is None
+        return not known.outcome.is_kill and self._plan.reasons.of(module, mutant) is None
 
     def _try(self, source: Source, functions: Functions, mutant: Mutant) -> Verdict:
         alive = bool(mutant.function) and functions.has(mutant.function, mutant.at_line)

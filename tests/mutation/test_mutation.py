@@ -6,14 +6,16 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.mutation.__main__ import MODULES
 from tests.mutation.mutants import Source
-from tests.mutation.report import Reasons
+from tests.mutation.reasons import Reason, Reasons
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,13 +41,24 @@ def test_much_is_not():
 def test_five_is_not():
     assert not is_small(5)
 """
+REASONS = """\
+[[group]]
+reason = "as good"
+alike = true
+survivors = [
+    ["tiny", "is_small", "number < LIMIT -> number <= LIMIT"],
+    ["tiny", "is_small", "7 -> 8"],
+]
+"""
 PROGRAM = """\
 import pathlib, sys
+from tests.mutation.reasons import Reasons
 from tests.mutation.runner import Plan, run
 root = pathlib.Path.cwd()
 file = root / "pack" / "tiny.py"
 sys.exit(run(Plan(root=root, measured=[file], targets=[file], tests=["checks"],
-                  store=root / "store", again="again" in sys.argv)))
+                  store=root / "store", again="again" in sys.argv,
+                  reasons=Reasons(root / "survivors.toml"))))
 """
 
 
@@ -116,6 +129,16 @@ def test_what_is_known_is_not_tried_again(tree: Path) -> None:
     assert " 0 to try" in second
 
 
+def test_a_survivor_with_a_reason_is_let_alone(tree: Path) -> None:
+    every = re.findall(r"(\d+) to try", _run(tree, "again"))
+    (tree / "survivors.toml").write_text(REASONS.replace('"tiny"', '"pack.tiny"'))
+
+    others = re.findall(r"(\d+) to try", _run(tree, "again"))
+
+    (tree / "survivors.toml").unlink()
+    assert int(others[0]) == int(every[0]) - 1
+
+
 def test_a_new_test_kills_what_had_survived(tree: Path) -> None:
     more = "\ndef test_three_is_not():\n    assert not is_small(3)\n"
     (tree / "checks" / "test_tiny.py").write_text(CHECKS + more)
@@ -150,12 +173,24 @@ def test_every_mutant_of_the_planner_compiles_to_other_code() -> None:
     assert same == []
 
 
-def test_each_reason_to_live_is_that_of_a_mutant() -> None:
+def test_a_reason_to_live_is_that_of_a_module_that_is_tried() -> None:
     reasons = Reasons(ROOT / "tests" / "mutation" / "survivors.toml")
-    known = {
-        (module, one.function, one.change)
-        for module in reasons.modules()
-        for one in Source(ROOT / "kvscheduler" / f"{module.replace('.', '/')}.py").mutants
-    }
 
-    assert reasons.named() - known == set()
+    assert reasons.modules() <= {name.replace("/", ".") for name in MODULES}
+
+
+def test_the_report_tells_what_has_a_reason_and_of_which_reasons_there_is_no_need(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "survivors.toml"
+    path.write_text(REASONS)
+    tiny = tmp_path / "tiny.py"
+    tiny.write_text(TINY)
+    mutants = Source(tiny).mutants
+    (same,) = (one for one in mutants if one.change == "number < LIMIT -> number <= LIMIT")
+
+    reasons = Reasons(path)
+
+    assert reasons.of("kvscheduler.tiny", same) == Reason("as good", is_alike=True)
+    assert reasons.of("kvscheduler.tiny", mutants[0]) is None
+    assert reasons.idle("tiny", mutants) == {("is_small", "7 -> 8")}

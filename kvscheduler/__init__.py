@@ -29,6 +29,7 @@ from .model import (
     Retrieved,
     RetryPolicy,
     Unmet,
+    Unreadable,
     ValueState,
     ValueStatus,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "TransactionError",
     "TransactionResult",
     "Unmet",
+    "Unreadable",
     "ValueState",
     "ValueStatus",
 ]

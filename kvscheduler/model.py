@@ -17,6 +17,7 @@ __all__ = [
     "Retrieved",
     "RetryPolicy",
     "Unmet",
+    "Unreadable",
     "ValueState",
     "ValueStatus",
 ]
@@ -73,6 +74,17 @@ class Derived(NamedTuple):
 
     key: str
     value: Any
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Stands for a wanted value that could not be read: INVALID, with this reason.
+
+    As with every invalid value, the last valid one under the key goes on standing. No descriptor
+    is shown it. Under a key that no descriptor selects it is UNIMPLEMENTED, as any value is.
+    """
+
+    reason: str
 
 
 class Origin(enum.Enum):

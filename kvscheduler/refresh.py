@@ -12,7 +12,7 @@ from .calls import Calls
 from .errors import OperationError, PartialRetrieve
 from .graph import Graph, Node
 from .jsonable import jsonable
-from .model import Origin, Retrieved
+from .model import Origin, Retrieved, Unreadable
 from .observer import Observer
 from .registry import Binding, Registry
 
@@ -159,6 +159,8 @@ class Refresher:
         node = self._graph.nodes.get(key)
         if node is not None and node.have is not None:
             return _expected(node)
+        if type(value) is Unreadable:
+            return None
         try:
             if binding.validate is not None:
                 binding.validate(key, value)

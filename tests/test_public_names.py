@@ -15,7 +15,7 @@ NAMES = {
     *("Scheduler", "Transaction", "TransactionResult", "Plan", "Operation", "Executed"),
     *("Descriptor", "Southbound", "Retrieved", "Origin"),
     *("Depends", "DependsOnAny", "Derived", "RetryPolicy"),
-    *("ValueState", "ValueStatus", "Unmet", "Clock", "SystemClock"),
+    *("ValueState", "ValueStatus", "Unmet", "Unreadable", "Clock", "SystemClock"),
     *("SchedulerError", "InvalidValue", "ClaimConflict", "TransactionError", "OperationError"),
     *("DeadlineExceeded", "PartialRetrieve", "PlanStale", "RegistrationError"),
     *("SchedulerClosed", "Journal", "Codec", "JournalError", "JournalLocked"),

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import InvalidValue, describe
 from ..graph import Spec
 from ..jsonable import jsonable
-from ..model import Depends, DependsOnAny, Derived
+from ..model import Depends, DependsOnAny, Derived, Unreadable
 from ..registry import Binding
 
 __all__ = ["equivalent", "must_recreate", "same", "specify"]
@@ -24,6 +24,8 @@ def specify(
     """
     if binding is None:
         return Spec(None, value, base, () if base is None else (base,))
+    if type(value) is Unreadable:
+        raise InvalidValue(value.reason)
     if binding.validate is not None and not seen:
         _call(binding, "validate", key, value)
     needs: tuple[str, ...] = () if base is None else (base,)

@@ -239,9 +239,8 @@ def test_a_plan_changes_nothing_and_is_what_is_done() -> None:
         assert plain.held == {"a/x": "1"}
 
         result = await stage.orchestrator.apply(dataclasses.replace(asked, expect=plan))
-        assert [one.operation for one in (result.operations if result else ())] == list(
-            plan.operations
-        )
+        assert result is not None
+        assert [one.operation for one in result.operations] == list(plan.operations)
 
     play(story, plain)
 

@@ -142,7 +142,6 @@ def test_a_file_that_goes_takes_its_values_along(tmp_path: Path) -> None:
 @contextlib.asynccontextmanager
 async def following(folder: Folder) -> AsyncIterator[None]:
     task = asyncio.create_task(folder.run())
-    await asyncio.sleep(0.3)  # until the kernel has been asked to tell
     try:
         yield
     finally:
@@ -170,5 +169,38 @@ def test_what_is_written_moved_and_removed_is_followed(tmp_path: Path) -> None:
             await until(held, "one", "two")
             (tmp_path / "a.yaml").unlink()
             await until(held)
+
+    asyncio.run(story())
+
+
+def test_what_is_written_just_as_it_begins_to_follow_is_not_missed(tmp_path: Path) -> None:
+    async def story() -> None:
+        held = Held()
+        folder = look(tmp_path, held)
+        await folder.reload()
+        write(tmp_path / "a.yaml", "one")
+        async with following(folder):
+            await until(held, "one")
+
+    asyncio.run(story())
+
+
+def test_folders_that_are_made_later_are_followed(tmp_path: Path) -> None:
+    inside = tmp_path / "new" / "config.d"
+
+    async def story() -> None:
+        held = Held()
+        folder = look(inside, held)
+        async with following(folder):
+            await asyncio.sleep(0.1)
+            inside.mkdir(parents=True)
+            write(inside / "a.yaml", "one")
+            await until(held, "one")
+            (inside / "a.yaml").unlink()
+            inside.rmdir()
+            await until(held)
+            inside.mkdir()
+            write(inside / "b.yaml", "two")
+            await until(held, "two")
 
     asyncio.run(story())

@@ -69,6 +69,7 @@ def _linux_agent(
     logging.basicConfig(
         level=log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)
     settings = load("nsm-agent-linux", label, config_dir, state_dir)
     if check:
         click.echo(f"{config_dir}: nothing is wrong")

@@ -12,7 +12,7 @@ from kvs_proto.etcd.v1 import etcd_pb2 as pb
 from kvscheduler import Clock
 
 from . import methods
-from .entries import prefix_end
+from .entries import prefix_range
 from .errors import Compacted, Refused, Unavailable, translate
 from .links import Link, Links
 from .settings import Settings
@@ -43,10 +43,9 @@ class Stream:
         cls, links: Links, settings: Settings, clock: Clock, prefix: bytes, start: int
     ) -> Stream:
         """Ask for all changes below a prefix from a revision on; return once it is accepted."""
+        key, end = prefix_range(prefix)
+        create = pb.WatchCreateRequest(key=key, range_end=end, start_revision=start, fragment=True)
         stream = cls(links, await links.take(), settings, clock)
-        create = pb.WatchCreateRequest(
-            key=prefix, range_end=prefix_end(prefix), start_revision=start, fragment=True
-        )
         stream._requests.put_nowait(pb.WatchRequest(create_request=create))
         try:
             while not (await stream.read()).created:

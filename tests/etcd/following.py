@@ -82,6 +82,10 @@ class Follower:
         while self.watch.health.connected is not connected:  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.005)
 
+    async def until_error(self) -> None:
+        while not self.watch.health.error:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.005)
+
     async def moved(self) -> None:
         """Wait for the next piece of news, or see that the follower has failed."""
         self._moved.clear()

@@ -20,7 +20,7 @@ from kvscheduler import ClaimConflict, Plan, Scheduler, SchedulerError, Transact
 from kvscheduler.render import printable
 from ligato.configurator.configurator_pb2 import Config
 
-from .sources.models import MODELS
+from .models import MODELS
 from .wiring import DEADLINE_S, MAX_PARALLEL
 
 __all__ = ["Existing", "Found", "ImportRefused", "Request", "told", "written"]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from kvscheduler import SchedulerError
@@ -17,9 +17,10 @@ __all__ = ["Protected", "check"]
 class Protected(SchedulerError):
     """A plan would delete protected values, or make them anew; ``problems`` has each."""
 
-    def __init__(self, problems: tuple[str, ...]) -> None:
-        self.problems = problems
-        super().__init__("; ".join(problems))
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        self.keys = tuple(problems)
+        self.problems = tuple(problems.values())
+        super().__init__("; ".join(self.problems))
 
 
 def check(plan: Plan) -> None:
@@ -28,16 +29,17 @@ def check(plan: Plan) -> None:
     A value says so itself, in its field ``protected``, before the plan or after it: so it takes
     one plan that lifts the protection, and another one that deletes.
     """
-    problems = tuple(_problems(plan))
+    problems = dict(_problems(plan))
     if problems:
         raise Protected(problems)
 
 
-def _problems(plan: Plan) -> Iterator[str]:
+def _problems(plan: Plan) -> Iterator[tuple[str, str]]:
     made = {one.key: one.new for one in plan.operations if one.kind == "create"}
     for one in plan.operations:
         if one.kind != "delete":
             continue
         if any(getattr(value, "protected", False) for value in (one.old, made.get(one.key))):
             what = "made anew" if one.key in made else "deleted"
-            yield f"{one.key} is protected, and would be {what}: apply protected: false first"
+            text = f"{one.key} is protected, and would be {what}: apply protected: false first"
+            yield one.key, text

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import kvs_agent.sources.models  # noqa: F401 - loads the classes that a journal can hold
+import kvs_agent.models  # noqa: F401 - loads the classes that a journal can hold
 from kvs_descriptors import linux
 from kvscheduler import Scheduler
 

@@ -10,7 +10,7 @@ import signal
 from collections.abc import Generator
 from pathlib import Path
 
-import kvs_agent.sources.models  # noqa: F401 - the classes of what a journal holds
+import kvs_agent.models  # noqa: F401 - the classes of what a journal holds
 from kvs_agent.sources.config import load_text
 from kvscheduler import Journal
 from tests.e2e.crash_story import EMPTY, FIRST, SECOND, Stage, seen, settle_strangers

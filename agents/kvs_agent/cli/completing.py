@@ -31,7 +31,7 @@ def past_keys(context: click.Context, _parameter: click.Parameter, begun: str) -
 
 def models(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     """Offer the names of models, also by their ends."""
-    from kvs_agent.sources.models import MODELS  # noqa: PLC0415 - protobuf: as above
+    from kvs_agent.models import MODELS  # noqa: PLC0415 - protobuf: as above
     from kvs_agent.sources.skeleton import name_of  # noqa: PLC0415 - as above
 
     names = sorted(name_of(one) for one in MODELS)
@@ -45,7 +45,7 @@ def _state(context: click.Context) -> Path:
 
 def _known(state: Path) -> set[str]:
     """Return the keys that the journal holds, and of what derives from them."""
-    import kvs_agent.sources.models  # noqa: PLC0415, F401 - the classes that a journal can hold
+    import kvs_agent.models  # noqa: PLC0415, F401 - the classes that a journal can hold
     from kvscheduler.journal import Journal  # noqa: PLC0415 - the engine: not for --help
 
     from .session import planned  # noqa: PLC0415 - as above

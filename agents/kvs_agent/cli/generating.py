@@ -38,7 +38,7 @@ def generate(model: str) -> int:
 
     Without MODEL, the names of all models.
     """
-    from kvs_agent.sources.models import MODELS  # noqa: PLC0415 - protobuf: not for --help
+    from kvs_agent.models import MODELS  # noqa: PLC0415 - protobuf: not for --help
     from kvs_agent.sources.skeleton import name_of, named, skeleton  # noqa: PLC0415 - as above
 
     if not model:

@@ -16,8 +16,8 @@ from google.protobuf.message import Message
 from kvs_descriptors.linux import with_namespaces
 from ligato.configurator.configurator_pb2 import Config
 
+from ..models import MODELS, Model
 from . import shape, yaml_guard
-from .models import MODELS, Model
 from .problems import ConfigError, Problem
 
 __all__ = ["Configuration", "Place", "from_data", "load", "load_text", "to_data"]

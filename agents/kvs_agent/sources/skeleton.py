@@ -10,7 +10,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from ligato.configurator.configurator_pb2 import Config
 
-from .models import MODELS, Model
+from ..models import MODELS, Model
 
 __all__ = ["name_of", "named", "skeleton"]
 

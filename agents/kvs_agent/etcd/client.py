@@ -19,7 +19,7 @@ from .errors import LeaseGone, TooLarge, Unavailable, translate
 from .links import Links
 from .pacing import Backoff
 from .settings import Settings
-from .watch import Watch
+from .watch import Report, Watch
 
 __all__ = ["Client"]
 
@@ -67,9 +67,9 @@ class Client:
             longest_s=settings.retry_max_s,
         )
 
-    def watch(self, prefix: Key) -> Watch:
+    def watch(self, prefix: Key, report: Report | None = None) -> Watch:
         """Return all that is below a prefix, and all that becomes of it."""
-        return Watch(self, _bytes(prefix))
+        return Watch(self, _bytes(prefix), report)
 
     # --- reading ---------------------------------------------------------------------------------
 

@@ -39,6 +39,7 @@ class Follower:
         self.snapshots: list[Reason] = []
         self.revisions: list[int] = []
         self.changes: list[Change] = []
+        self.news: list[Snapshot | Change] = []
         self._moved = asyncio.Event()
         self._group = asyncio.TaskGroup()
 
@@ -58,6 +59,7 @@ class Follower:
                 self._moved.set()
 
     def _take(self, news: Snapshot | Change) -> None:
+        self.news.append(news)
         if isinstance(news, Snapshot):
             self.snapshots.append(news.reason)
             self.state = {entry.key: entry for entry in news.entries}

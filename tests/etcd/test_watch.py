@@ -105,7 +105,7 @@ def test_a_watch_begins_where_etcd_is_down_and_goes_on_once_it_is_up(etcd: Etcd)
             etcd.start()
             await follower.until(await one.put("/p/a", b"1"))
 
-            assert follower.watch.health.connected
+            await follower.until_connected()
             assert follower.values == {b"/p/a": b"1"}
 
     asyncio.run(main())
@@ -251,6 +251,37 @@ def test_a_deletion_at_the_very_revision_of_the_compaction_is_not_lost(etcd: Etc
             await follower.until(await near.put("/p/c", b"1"))
 
             assert follower.values == {b"/p/b": b"1", b"/p/c": b"1"}
+
+    asyncio.run(main())
+
+
+def test_nor_is_one_that_is_compacted_right_after_the_watch_has_come_back(etcd: Etcd) -> None:
+    """Etcd tells what a new watch has missed a moment later, by what it then still knows."""
+
+    async def main() -> None:
+        async with (
+            client(etcd.endpoint) as near,
+            Proxy(etcd.client_port) as proxy,
+            client(proxy.endpoint) as far,
+            Follower(far) as follower,
+        ):
+            for _ in range(8):
+                await near.put("/p/a", b"1")
+                last = await near.put("/p/b", b"1")
+                await follower.until(last)
+                await follower.until_connected()
+                proxy.stall()
+                proxy.cut()
+                await follower.until_connected(connected=False)
+                await near.delete("/p/a")
+                proxy.resume()
+                await follower.until_connected()
+                await near.compact(last + 1)
+
+                while b"/p/a" in follower.values:
+                    await follower.moved()
+
+            assert follower.values == await _values(near)
 
     asyncio.run(main())
 

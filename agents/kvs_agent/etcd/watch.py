@@ -76,6 +76,7 @@ class Watch:
         self._mark: Mark | None = None
         self._stream: Stream | None = None
         self._assembly = Assembly(0)
+        self._is_doubtful = False
         self._ready: collections.deque[Snapshot | Change] = collections.deque()
         self._health = Health(connected=False, since=client.clock.now())
 
@@ -129,7 +130,12 @@ class Watch:
         elif self._stream is None:
             await self._go_on(self._mark)
         else:
-            self._take(self._assembly.add(await self._stream.read()), self._mark)
+            response = await self._stream.read()
+            if response.events:
+                self._take(self._assembly.add(response), self._mark)
+            elif self._is_doubtful:
+                await self._check(self._mark)
+                self._is_doubtful = False
 
     async def _list(self) -> None:
         listing = await self._client.get_prefix(self._prefix)
@@ -144,10 +150,16 @@ class Watch:
         )
         # Asked once the watch stands, so that no compaction or restore can come in between: a
         # server that has compacted just the first revision that is missing here would say nothing.
-        mark.check(await client.read(mark.question(self._prefix)))
+        await self._check(mark)
+        # And what came before the watch is told a little later, until when it can happen still.
+        self._is_doubtful = self._stream.begun_at > mark.revision
         self._assembly = Assembly(mark.revision)
         self._backoff.reset()
         self._note(connected=True)
+
+    async def _check(self, mark: Mark) -> None:
+        """Raise ``Compacted`` or ``Rewound`` where the server cannot tell what came after."""
+        mark.check(await self._client.read(mark.question(self._prefix)))
 
     def _take(self, changes: Sequence[Change], mark: Mark) -> None:
         for change in changes:
@@ -169,10 +181,10 @@ class Watch:
         """Note how it stands; ``since`` is of the last turn from one to the other."""
         before = self._health
         if connected != before.connected:
-            if connected:
-                logger.info("etcd: connected")
+            if error:
+                logger.warning("etcd: not connected: %s", error)
             else:
-                logger.warning("etcd: not connected: %s", error or "closed")
+                logger.info("etcd: %s", "connected" if connected else "closed")
             since = self._client.clock.now()
             before = dataclasses.replace(before, connected=connected, since=since)
         after = before if error is None else dataclasses.replace(before, error=error)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from kvs_proto.etcd.v1 import etcd_pb2 as pb
 
-from .entries import Entry, Listing, prefix_end
+from .entries import Entry, Listing, prefix_range
 from .errors import Rewound
 
 __all__ = ["Change", "Event", "Mark"]
@@ -65,9 +65,10 @@ class Mark:
 
     def question(self, prefix: bytes) -> pb.RangeRequest:
         """Return what to ask; refused by a server that has compacted or never had the revision."""
+        start, end = prefix_range(prefix)
         return pb.RangeRequest(
-            key=prefix,
-            range_end=prefix_end(prefix),
+            key=start,
+            range_end=end,
             revision=self.revision,
             limit=1,
             sort_order=pb.RangeRequest.DESCEND,

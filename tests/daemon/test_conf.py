@@ -23,7 +23,7 @@ class Kettle:
     cups: int = setting("cups", "How many.", default=1)
     weight: float = setting("weight", "In kilograms.", default=1.5)
     boil_s: float = setting("boil-time", "How long.", default=60.0, is_duration=True)
-    lid: Path | None = setting("lid-file", "Which.", default=None)  # noqa: RUF009 - a field
+    lid: Path | None = setting("lid-file", "Which.", default=None)
     spouts: tuple[str, ...] = setting("spouts", "All.", default=())
     roles: Mapping[str, str] = setting("roles", "Whose.", default={})
 

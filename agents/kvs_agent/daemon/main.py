@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -70,7 +71,7 @@ def _linux_agent(
         level=log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
-    settings = load("nsm-agent-linux", label, config_dir, state_dir)
+    settings = load("nsm-agent-linux", label, config_dir, state_dir, os.environ)
     if check:
         click.echo(f"{config_dir}: nothing is wrong")
         return 0

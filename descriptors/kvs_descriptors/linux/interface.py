@@ -59,7 +59,7 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
         self._kernel = kernel
         self._kinds = kinds()
         self._making = Making(kernel)
-        self._deleting = Deleting()
+        self._deleting = Deleting(kernel)
         self._lending = Lending(kernel)
 
     def attach(self, southbound: Southbound) -> None:

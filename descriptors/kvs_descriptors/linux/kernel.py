@@ -65,6 +65,8 @@ class Kernel:
         self._courier = Courier()
         self._looked_up: set[str] = set()
         self._opening = asyncio.Lock()
+        # Held by who has links deleted, which the kernel does one after the other.
+        self.deleting = asyncio.Lock()
         self._watch: Watch | None = None
 
     def follow(self, watch: Watch) -> None:
@@ -190,6 +192,7 @@ class Kernel:
             self.forget(namespace)
         # What comes next may run on another event loop.
         self._opening = asyncio.Lock()
+        self.deleting = asyncio.Lock()
         self.namespaces.close()
 
 

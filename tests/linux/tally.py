@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kvs_descriptors.linux.channel import Channel
+from kvs_descriptors.linux.netlink.channel import Channel
 
 __all__ = ["Tally", "counting"]
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from kvs_descriptors.linux import Refused, codec, keys
-from kvs_descriptors.linux.channel import RTM_NEWLINK
+from kvs_descriptors.linux import Refused, keys
+from kvs_descriptors.linux.netlink import codec
+from kvs_descriptors.linux.netlink.channel import RTM_NEWLINK
 from kvscheduler import Origin
 from ligato.linux.interfaces.interface_pb2 import Interface
 from tests.linux.bench import Bench, bridge, key_of, namespace, veth

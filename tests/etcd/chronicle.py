@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Sequence
 
 from kvs_agent.etcd import Change, Reason, Snapshot
@@ -46,27 +45,36 @@ class Chronicle:
 
     def check(self, news: Sequence[Snapshot | Change]) -> None:
         """Assert that it was told just so: nothing left out, nothing twice, nothing made up."""
-        life, position = 0, 0
+        lives, position = {0}, 0
         for number, one in enumerate(news):
             if isinstance(one, Snapshot):
                 assert (number == 0) == (one.reason is Reason.FIRST)
-                life = self._life_of(one, life)
+                lives = self._listed_in(one, lives, position)
+                assert lives, "a listing of what never stood"
             else:
-                revisions = sorted(self._lives[life])
-                after = bisect.bisect_right(revisions, position)
-                assert one.revision == revisions[after], "not the next revision"
-                told = {key: entry and entry.value for key, entry in one.events}
-                assert told == self._lives[life][one.revision]
+                lives = {
+                    life
+                    for life in self._alike(lives, position)
+                    if self._is_next(one, life, position)
+                }
+                assert lives, "not the next transaction, or not as it was"
             position = one.revision
 
-    def _life_of(self, snapshot: Snapshot, life: int) -> int:
-        """Return which life is listed: this one, or a later one where the server was emptied."""
-        lives = range(life, len(self._lives))
-        if snapshot.reason is Reason.COMPACTED:
-            lives = range(life, life + 1)
-        elif snapshot.reason is Reason.REWOUND:
-            lives = range(life + 1, len(self._lives))
+    def _alike(self, lives: set[int], position: int) -> set[int]:
+        """Return these lives, and later ones that nobody could tell from them so far."""
+        states = [self._state(self._lives[life], position) for life in lives]
+        later = range(min(lives), len(self._lives))
+        return {n for n in later if n in lives or self._state(self._lives[n], position) in states}
+
+    def _is_next(self, change: Change, life: int, position: int) -> bool:
+        after = [revision for revision in sorted(self._lives[life]) if revision > position]
+        told = {key: entry and entry.value for key, entry in change.events}
+        return after[:1] == [change.revision] and told == self._lives[life][change.revision]
+
+    def _listed_in(self, snapshot: Snapshot, lives: set[int], position: int) -> set[int]:
+        """Return which lives may be listed; a later one where the server was emptied."""
         listed = {entry.key: entry.value for entry in snapshot.entries}
-        found = [n for n in lives if self._state(self._lives[n], snapshot.revision) == listed]
-        assert found, "a listing of what never stood"
-        return found[0]
+        possible = self._alike(lives, position)
+        if snapshot.reason is not Reason.COMPACTED:
+            possible = set(range(min(lives), len(self._lives)))
+        return {n for n in possible if self._state(self._lives[n], snapshot.revision) == listed}

@@ -78,10 +78,16 @@ class Client:
         answer = await self.read(pb.RangeRequest(key=_bytes(key)))
         return Entry.of(answer.kvs[0]) if answer.kvs else None
 
-    async def get_prefix(self, prefix: Key, *, keys_only: bool = False) -> Listing:
-        """Return all that stands below a prefix, at one revision, however much it is."""
+    async def get_prefix(
+        self, prefix: Key, *, revision: int = 0, keys_only: bool = False
+    ) -> Listing:
+        """Return all that stands below a prefix, at one revision, however much it is.
+
+        A past revision raises ``Compacted`` where it is no longer kept, one that has not been yet
+        ``Rewound``.
+        """
         start, end = prefix_range(_bytes(prefix))
-        limit, revision, cluster = self.settings.page, 0, 0
+        limit, cluster = self.settings.page, 0
         entries: list[Entry] = []
         while True:
             request = pb.RangeRequest(

@@ -139,7 +139,7 @@ class Watch:
 
     async def _list(self) -> None:
         listing = await self._client.get_prefix(self._prefix)
-        self._mark = Mark.of(listing)
+        self._mark = Mark(listing)
         self._ready.append(Snapshot(listing.revision, listing.entries, self._reason))
 
     async def _go_on(self, mark: Mark) -> None:
@@ -159,12 +159,11 @@ class Watch:
 
     async def _check(self, mark: Mark) -> None:
         """Raise ``Compacted`` or ``Rewound`` where the server cannot tell what came after."""
-        mark.check(await self._client.read(mark.question(self._prefix)))
+        mark.check(await self._client.get_prefix(self._prefix, revision=mark.revision))
 
     def _take(self, changes: Sequence[Change], mark: Mark) -> None:
         for change in changes:
-            mark = mark.after(change)
-        self._mark = mark
+            mark.advance(change)
         self._ready.extend(changes)
 
     def _forget(self, reason: Reason) -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from google.protobuf.message import Message
@@ -82,9 +82,8 @@ class Manager:
                 if (item := holdings.item(key)) is not None:
                     yield key, item
             return
-        wanted = request.labels.items()
         for key, item in sorted(holdings.items(), key=lambda one: one[0]):
-            if models.of_key(key) is not None and wanted <= item.labels.items():
+            if models.of_key(key) is not None and _bears(item.labels, request.labels):
                 yield key, item
 
     async def dump_state(self, request: pb.DumpStateRequest, _call: Call) -> pb.DumpStateResponse:
@@ -156,6 +155,16 @@ def _change(update: pb.UpdateItem, where: str) -> tuple[str, Item | None]:
         text = f"is a {model.name}, and named a {item.id.model}"
         raise Wrong(f"{where}: {text}", {where: text})
     return key, Item(value, dict(update.labels))
+
+
+def _bears(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    """Tell whether labels are as wanted: "" is any value, and "!" before a name means without."""
+    for name, value in wanted.items():
+        label = name.removeprefix("!")
+        has = label in labels and value in ("", labels[label])
+        if has is name.startswith("!"):
+            return False
+    return True
 
 
 def _keys(ids: Iterable[pb.Item.ID]) -> list[str]:

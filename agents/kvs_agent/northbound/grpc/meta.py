@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from google.protobuf import descriptor_pb2
 
@@ -17,6 +17,9 @@ from .errors import NotThere
 from .serving import Call, Method
 
 __all__ = ["Meta"]
+
+# From this number on fields are ours, where a message is the predecessor's.
+OURS: Final = 100
 
 
 class Meta:
@@ -85,6 +88,18 @@ def _imports(file: Any) -> Iterator[Any]:
 
 
 def _described(file: Any) -> descriptor_pb2.FileDescriptorProto:
+    """Return a file's description, less what clients of the predecessor stumble over.
+
+    They have its messages built in, and turn a value of ours into one of those by way of JSON
+    with every field that always has a value; what is not set there must not be one they lack.
+    Reflection describes the files in full.
+    """
     made = descriptor_pb2.FileDescriptorProto()
     file.CopyToProto(made)
+    for message in made.message_type if file.package.startswith("ligato.") else ():
+        described = file.message_types_by_name[message.name]
+        for place in reversed(range(len(message.field))):
+            found = described.fields_by_name[message.field[place].name]
+            if found.number >= OURS and not found.has_presence and not found.is_extension:
+                del message.field[place]
     return made

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Final
+from urllib.parse import unquote
 
-__all__ = ["names"]
+__all__ = ["is_local", "names"]
 
 _ANY: Final = "x509_subject_alternative_name"
 _TYPED: Final = {
@@ -29,6 +31,18 @@ def names(context: Mapping[str, Iterable[bytes]]) -> tuple[str, ...] | None:
             found[value] = None
             found[f"{kind}:{value}"] = None
     return tuple(found)
+
+
+def is_local(peer: str) -> bool:
+    """Tell whether a peer, as gRPC names it, is on this machine."""
+    kind, _, rest = unquote(peer).partition(":")
+    if kind == "unix":
+        return True
+    host = rest.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _texts(values: Iterable[bytes]) -> list[str]:

@@ -19,7 +19,7 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
-from kvs_agent.northbound.access import Access, Role
+from kvs_agent.northbound.access import Access, AccessDenied, Role
 
 from . import peers
 from .errors import Wrong, refusal
@@ -170,7 +170,11 @@ class Serving:
         return serve
 
     def _call(self, method: Method, context: Context) -> Call:
-        role = self._access.check(method.role, peers.names(context.auth_context()))
+        names = peers.names(context.auth_context())
+        if names is None and method.role > Role.NONE and not peers.is_local(context.peer()):
+            # Encrypted, but anybody's.
+            raise AccessDenied(method.role, Role.NONE, is_known=False)
+        role = self._access.check(method.role, names)
         return Call(context, role, self._deadline_s)
 
 

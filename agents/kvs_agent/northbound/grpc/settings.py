@@ -4,13 +4,24 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from kvs_agent.daemon.conf import setting
+from kvs_agent.northbound.access import Access, role_of
 from kvscheduler import SchedulerError
 
-__all__ = ["DEFAULT_ENDPOINT", "GrpcSettings", "Unsafe"]
+__all__ = ["DEFAULT_ENDPOINT", "IGNORED", "GrpcSettings", "Unsafe"]
+
+# Settings of the predecessor that mean nothing here.
+IGNORED: Final = {
+    "permission": "a unix socket is for the agent's own user, and for socket-group",
+    "force-socket-removal": "a socket that nobody listens at is always removed",
+    "insecure-transport": "without cert-file nothing is encrypted, and only loopback is served",
+    "extended-logging": "see the log level",
+    "prometheus-metrics": "/metrics has them",
+}
 
 DEFAULT_ENDPOINT: Final = "127.0.0.1:9111"
 _MEGABYTE: Final = 1024 * 1024
@@ -67,10 +78,34 @@ class GrpcSettings:
         default=120.0,
         is_duration=True,
     )
+    roles: Mapping[str, str] = setting(
+        "roles",
+        "What clients may do (read, write or admin), by a name in their certificate: plain, or"
+        " as DNS:, URI:, EMAIL: or IP:.",
+        default={},
+    )
+    verified_role: str = setting(
+        "verified-role",
+        "What a client with a good certificate may do whose names are not among the roles.",
+        default="none",
+    )
+    local_role: str = setting(
+        "local-role",
+        "What whoever can reach a unix socket or loopback may do without a certificate.",
+        default="write",
+    )
     reflection: bool = setting(
         "reflection", "Whether the services describe themselves to tools.", default=True
     )
     trial_note: Path | None = None
+
+    def access(self) -> Access:
+        """Return who may do what; ``ValueError`` for a role that there is not."""
+        return Access(
+            by_san={name: role_of(role) for name, role in self.roles.items()},
+            anonymous=role_of(self.local_role),
+            verified=role_of(self.verified_role),
+        )
 
     @property
     def is_secure(self) -> bool:

@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 # A client may ask that often whether we are still there.
 _LEAST_PING_MS: Final = 10_000
 _IDLE_MS: Final = 60_000
+_MAX_PENDING: Final = 100_000
 
 
 class GrpcServer:
@@ -97,6 +98,9 @@ class GrpcServer:
             ("grpc.max_send_message_length", -1),
             ("grpc.max_concurrent_streams", self._settings.max_streams),
             ("grpc.so_reuseport", 0),
+            # What we cannot take we refuse ourselves, and say so; gRPC says CANCELLED.
+            ("grpc.server.max_pending_requests", _MAX_PENDING),
+            ("grpc.server.max_pending_requests_hard_limit", _MAX_PENDING),
             ("grpc.http2.min_ping_interval_without_data_ms", _LEAST_PING_MS),
             ("grpc.keepalive_time_ms", _IDLE_MS),
         ]

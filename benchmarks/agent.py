@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from kvs_agent import etcd
-from kvs_agent.daemon.compose import Settings, compose
+from kvs_agent.daemon.compose import compose
+from kvs_agent.daemon.loading import Settings
 from kvs_agent.daemon.settings import EtcdSettings
 from kvs_agent.orchestrator import Item, Wish
 from kvs_descriptors.linux import keys

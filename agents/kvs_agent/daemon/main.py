@@ -15,7 +15,8 @@ import click
 from kvs_agent.cli.failure import lines
 from kvs_descriptors import linux
 
-from .compose import Settings, compose, load
+from .compose import compose
+from .loading import Settings, load
 from .settings import DEFAULT_LABEL
 
 __all__ = ["linux_agent"]

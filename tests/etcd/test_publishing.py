@@ -12,6 +12,7 @@ from kvs_agent.publishing.etcd import Limits
 from ligato.kvscheduler import value_status_pb2 as pb
 from tests.etcd.agent import INTERFACES, PREFIX, agent, key, settled, until, value
 from tests.etcd.following import Follower, client
+from tests.etcd.proxy import Proxy
 from tests.etcd.server import Etcd
 
 STATUS = f"{PREFIX}config-status/linux/interfaces/v2/interface/"
@@ -169,6 +170,29 @@ def test_statuses_outlive_kill_9_and_an_emptied_etcd(etcd: Etcd) -> None:
 
             assert made.publisher.health.connected
             assert made.holds("c")
+
+    asyncio.run(main())
+
+
+def test_an_agent_that_is_cut_off_loses_its_statuses_and_puts_them_anew(etcd: Etcd) -> None:
+    async def main() -> None:
+        async with (
+            client(etcd.endpoint) as near,
+            Proxy(etcd.client_port) as proxy,
+            client(proxy.endpoint, operation_timeout_s=1.0) as far,
+            agent(far) as made,
+        ):
+            await near.put(key("a"), value("a"))
+            await settled(near, a="CONFIGURED")
+
+            proxy.stall()
+            await settled(near)
+            await near.put(key("b"), value("b", host_if_name="a"))
+            assert not made.publisher.health.connected
+            proxy.resume()
+            await settled(near, a="CONFIGURED", b="CONFIGURED")
+
+            assert made.holds("a", "b")
 
     asyncio.run(main())
 

@@ -6,6 +6,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from pathlib import Path
+
+import pytest
 
 from kvs_agent.etcd import Client, delete_op, put_op
 from kvs_agent.publishing.etcd import Limits
@@ -109,9 +112,8 @@ def test_statuses_go_when_the_agent_goes_and_when_it_is_killed(etcd: Etcd) -> No
                 with contextlib.suppress(BaseExceptionGroup):
                     async with agent(theirs):
                         await settled(one, a="CONFIGURED")
-                        await theirs.links.close()
                         # As after kill -9: no goodbye can be said.
-                        theirs.links._endpoints = ()
+                        await theirs.close()
                         raise RuntimeError("killed")
             assert await one.get(STATUS + "a") is not None
             await settled(one)
@@ -224,6 +226,31 @@ def test_many_changes_are_written_as_few_and_end_as_they_stand(etcd: Etcd) -> No
             assert sum(len(change.events) for change in statuses.changes) < 40 * 100
 
     asyncio.run(main())
+
+
+def test_a_server_that_takes_less_is_given_less(
+    installed: None, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    arguments = ["--max-txn-ops", "20", "--max-request-bytes", "5000"]
+    small = Etcd(tmp_path / "small", arguments=arguments)
+    small.start()
+
+    async def main() -> None:
+        async with client(small.endpoint) as one, agent(one) as made:
+            for number in range(100):
+                await one.put(key(f"i{number}"), value(f"i{number}"))
+            await settled(one, **{f"i{number}": "CONFIGURED" for number in range(100)})
+            made.southbound.port.failed(INTERFACES + "i5", RuntimeError("x" * 10_000))
+            await until(lambda: "i5 is not published" in caplog.text)
+            await one.put(key("after"), value("after"))
+            states = {f"i{number}": "CONFIGURED" for number in range(100)}
+
+            await settled(one, **states, after="CONFIGURED")
+
+    try:
+        asyncio.run(main())
+    finally:
+        small.kill()
 
 
 def test_a_status_that_is_too_long_is_shortened_and_others_are_not(etcd: Etcd) -> None:

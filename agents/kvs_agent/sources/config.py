@@ -89,15 +89,23 @@ def load(
 ) -> Configuration:
     """Read files and merge them; ``ConfigError`` names all that is wrong in them.
 
-    The order of files makes no difference: a key that stands twice is an error.
+    The order of files makes no difference: a key that stands twice is an error. So is silence:
+    a file that was cut off, or never written, must not read as the wish to have nothing.
     """
     limits = limits or yaml_guard.Limits()
-    return _merge([(os.fspath(path), _read(path, limits)) for path in paths], limits)
+    twice = sorted({os.fspath(path) for path in paths if paths.count(path) > 1})
+    if twice:
+        raise ConfigError([Problem(text="is given twice", file=file) for file in twice])
+    reader = _merge([(os.fspath(path), _read(path, limits)) for path in paths], limits)
+    if reader.is_silent:
+        silence = "says nothing at all; to have nothing, write linuxConfig: {}"
+        reader.problems += [Problem(text=silence, file=os.fspath(path)) for path in paths]
+    return reader.configuration()
 
 
 def load_text(text: str, file: str = "<text>") -> Configuration:
     """Read a configuration that is no file."""
-    return _merge([(file, text.encode())], yaml_guard.Limits())
+    return _merge([(file, text.encode())], yaml_guard.Limits()).configuration()
 
 
 def from_data(data: Any, file: str, path: tuple[str | int, ...] = ()) -> Configuration:
@@ -126,14 +134,15 @@ def _read(path: str | os.PathLike[str], limits: yaml_guard.Limits) -> bytes:
         return opened.read(limits.max_bytes + 1)
 
 
-def _merge(files: Iterable[tuple[str, bytes]], limits: yaml_guard.Limits) -> Configuration:
+def _merge(files: Iterable[tuple[str, bytes]], limits: yaml_guard.Limits) -> _Reader:
     reader = _Reader()
     for file, raw in files:
         try:
             reader.take(file, yaml_guard.parse(raw, file, limits))
         except ConfigError as error:
             reader.problems += error.problems
-    return reader.configuration()
+            reader.is_silent = False
+    return reader
 
 
 class _Reader:
@@ -143,6 +152,7 @@ class _Reader:
         self.values: dict[str, Message] = {}
         self.places: dict[str, Place] = {}
         self.problems: list[Problem] = []
+        self.is_silent = True
 
     def configuration(self) -> Configuration:
         """Return what was taken in; ``ConfigError`` names all that is wrong with it."""
@@ -155,6 +165,7 @@ class _Reader:
     ) -> None:
         """Take in one document, or what stands at a path in it."""
         data = document.data if document.data is not None else {}
+        self.is_silent = self.is_silent and document.data is None
         # The stubs of generated code say either of two classes, which are the same at run time.
         root: Any = Config.DESCRIPTOR
         found = list(shape.faults(data, root))

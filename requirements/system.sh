@@ -14,6 +14,7 @@ need() { # need COMMAND PACKAGE
 need ip iproute2
 need ping iputils-ping
 need iptables iptables
+need etcd etcd-server
 "$1" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 [ -n "$missing" ] || exit 0
 

@@ -101,23 +101,16 @@ class Past:
     def __init__(self, state: pathlib.Path) -> None:
         self.path = state.with_name(f"{state.name}.history")
 
-    def add(self, result: TransactionResult) -> None:
-        """Add a transaction that did something, or failed to; forget those too long ago."""
-        if not result.operations and not result.errors:
+    def add(self, *results: TransactionResult) -> None:
+        """Add transactions that did something, or failed to; forget those too long ago."""
+        told = [one for one in results if one.operations or one.errors]
+        if not told:
             return
-        errors = {key: describe(error) for key, error in result.errors.items()}
-        row = (result.started, result.duration_s, result.kind, result.description)
         with self._opened() as database, database:
-            number = database.execute(
-                "INSERT INTO transactions VALUES (NULL, ?, ?, ?, ?, ?, ?)",
-                (*row, result.reverted, json.dumps(errors)),
-            ).lastrowid
-            database.executemany(
-                "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (_row(number, one) for one in result.operations),
-            )
-            oldest = (number or 0) - KEPT
-            database.execute("DELETE FROM transactions WHERE number <= ?", (oldest,))
+            number = 0
+            for result in told:
+                number = _insert(database, result)
+            database.execute("DELETE FROM transactions WHERE number <= ?", (number - KEPT,))
 
     def transactions(self, most: int) -> list[Transaction]:
         """Return the newest transactions, oldest of these first."""
@@ -169,6 +162,20 @@ class Past:
         if version:
             raise PastError(f"{self.path}: a newer kvsctl has written it (version {version})")
         database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+
+
+def _insert(database: sqlite3.Connection, result: TransactionResult) -> int:
+    errors = {key: describe(error) for key, error in result.errors.items()}
+    row = (result.started, result.duration_s, result.kind, result.description)
+    number = database.execute(
+        "INSERT INTO transactions VALUES (NULL, ?, ?, ?, ?, ?, ?)",
+        (*row, result.reverted, json.dumps(errors)),
+    ).lastrowid
+    database.executemany(
+        "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (_row(number, one) for one in result.operations),
+    )
+    return number or 0
 
 
 def _row(number: int | None, one: Executed) -> Sequence[object]:

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an agent is told: its own settings, in files under the predecessor's names."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Final
+
+from .conf import setting
+
+__all__ = ["DEFAULT_LABEL", "EngineSettings", "FileSettings", "LinuxSettings"]
+
+DEFAULT_LABEL: Final = "vpp1"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """The engine (``kvscheduler.conf``)."""
+
+    max_parallel: int = setting(
+        "max-parallel", "How many calls of the southbound are under way at once.", default=1024
+    )
+    deadline_s: float = setting(
+        "deadline",
+        "How long one call of the southbound may take.",
+        default=30.0,
+        is_duration=True,
+    )
+    record_history: bool = setting(
+        "record-transaction-history",
+        "Whether finished transactions are kept for people to look at.",
+        default=True,
+    )
+    history_minutes: int = setting(
+        "transaction-history-age-limit",
+        "For how many minutes a finished transaction is kept.",
+        default=1440,
+    )
+    initial_minutes: int = setting(
+        "permanently-recorded-init-period",
+        "What was done in so many minutes after the start is kept for ever.",
+        default=60,
+    )
+    max_waiting: int = setting(
+        "max-waiting-changes",
+        "How many changes may wait; the next is refused (RESOURCE_EXHAUSTED, 429).",
+        default=1000,
+    )
+    watch: bool = setting(
+        "repair-drift",
+        "Whether what others change or remove is put back at once.",
+        default=True,
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FileSettings:
+    """Configuration from files (``initfileregistry.conf``)."""
+
+    disabled: bool = setting(
+        "disable-initial-configuration", "Whether files are left unread.", default=False
+    )
+    initial: str = setting(
+        "initial-configuration-file-path",
+        "A file with a first configuration; relative to the folder of settings.",
+        default="initial-config.yaml",
+    )
+    folder: str = setting(
+        "watched-folder",
+        "A folder whose .yaml, .yml and .json files are followed; relative to that of settings.",
+        default="config.d",
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LinuxSettings:
+    """Linux networking (``linux.conf``)."""
+
+    owner: str = setting(
+        "owner",
+        "What is written into the marks of interfaces; agents of one machine need different ones."
+        " Empty: made of the agent's label.",
+        default="",
+    )

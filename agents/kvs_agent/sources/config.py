@@ -20,7 +20,7 @@ from ..models import MODELS, Model
 from . import shape, yaml_guard
 from .problems import ConfigError, Problem
 
-__all__ = ["Configuration", "Place", "from_data", "load", "load_text", "to_data"]
+__all__ = ["Configuration", "Place", "from_data", "load", "load_raw", "load_text", "to_data"]
 
 _STEP = re.compile(r"([^\[\]]+)|\[([0-9]+)\]")
 
@@ -98,6 +98,11 @@ def load(
 def load_text(text: str, file: str = "<text>") -> Configuration:
     """Read a configuration that is no file."""
     return _merge([(file, text.encode())], yaml_guard.Limits())
+
+
+def load_raw(raw: bytes, file: str, limits: yaml_guard.Limits | None = None) -> Configuration:
+    """Read a configuration that has come in by other ways than a file."""
+    return _merge([(file, raw)], limits or yaml_guard.Limits())
 
 
 def from_data(data: Any, file: str, path: tuple[str | int, ...] = ()) -> Configuration:

@@ -22,9 +22,10 @@ from kvscheduler import (
 )
 from ligato.linux.interfaces.interface_pb2 import Interface
 
-from . import channel, codec, keys, link, names, neighbours, offloading, places
+from . import channel, codec, counters, keys, link, names, neighbours, offloading, places
 from .address import address_message, check_written, resolved, written
 from .channel import Refused
+from .counters import Counters
 from .deleting import Deleting
 from .inventory import Inventory
 from .kernel import Kernel, NamespaceGone
@@ -241,6 +242,10 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
     def is_retriable(self, error: Exception) -> bool:
         """Give up on what the kernel will not take, however often it is asked."""
         return not (isinstance(error, Refused) and error.errno in HOPELESS)
+
+    async def counters(self) -> dict[str, Counters]:
+        """Return how much each interface has sent and received, by its name."""
+        return await counters.of_links(self._kernel, self._southbound.metadata(self.name))
 
     async def retrieve(
         self, expected: Sequence[Retrieved], keys: Sequence[str] | None = None

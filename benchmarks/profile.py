@@ -11,7 +11,7 @@ __all__ = ["shares"]
 
 # Where a file lies says whose time it is; the first that fits counts.
 PARTS = (
-    ("kvs_descriptors/linux/codec.py", "messages"),
+    ("kvs_descriptors/linux/netlink/codec.py", "messages"),
     ("kvs_descriptors/", "descriptors"),
     ("kvscheduler/journal", "journal"),
     ("kvscheduler/codec", "journal"),

@@ -91,6 +91,7 @@ class Calls:
                 future.set_exception(RuntimeError(f"the call raised {error!r}"))
             else:
                 future.set_exception(error)
+                future.exception()  # seen: who asked may have been cut short meanwhile
 
         if not binding.descriptor.blocking:
             try:

@@ -341,3 +341,39 @@ def test_what_a_journal_holds_can_be_looked_at_and_removed_in_another_process(
     assert "kvsctl explain" in applied.stdout
     assert (got.returncode, gone.returncode) == (0, 0)
     assert "config/linux/l3/v2/arp/red/10.9.0.9" in got.stdout
+
+
+LOOKING = (["get"], ["graph"], ["diff"], ["plan", "net.yaml"], ["get", "--view", "live"])
+
+
+def test_who_only_looks_begins_no_state(machine: Machine) -> None:
+    Path("net.yaml").write_text(CABLE, encoding="utf-8")
+
+    for command in LOOKING:
+        assert machine.kvsctl(*command).returncode == 0
+
+    assert not machine.state.exists()
+
+
+def test_where_the_state_is_lost_nothing_is_taken_for_unwanted(machine: Machine) -> None:
+    machine.kvsctl("apply", "-q", write(CABLE))
+    before = links(machine)
+    for file in machine.state.parent.glob(f"{machine.state.name}*"):
+        file.unlink()
+
+    for command in LOOKING:
+        assert machine.kvsctl(*command).stderr == ""
+    for name in ("repair", "watch"):
+        refused = machine.kvsctl(name)
+        assert refused.returncode == 1
+        assert refused.stderr.startswith(f"error: {machine.state} is not there")
+
+    assert links(machine) == before
+    assert machine.kvsctl("apply", "-q", "net.yaml").returncode == 0
+    assert machine.kvsctl("diff").returncode == 0
+    assert links(machine) == before
+
+
+def links(machine: Machine) -> str:
+    """Return the links of a cable's end, and their indexes, which new ones would not have."""
+    return machine.inside("left", "ip", "-o", "link").stdout

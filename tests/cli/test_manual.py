@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -34,6 +35,10 @@ def test_every_command_has_a_page(tmp_path: Path) -> None:
 
     found = {path.name for path in (tmp_path / "man").iterdir()}
     assert found == {"kvsctl.1"} | {f"kvsctl-{name}.1" for name in cli.commands}
+
+
+def test_a_page_is_as_approved(golden: Callable[[str, str], None]) -> None:
+    golden("kvsctl-try.1", PAGES["kvsctl-try.1"])
 
 
 @pytest.mark.skipif(not shutil.which("groff"), reason="takes groff")

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,10 @@ import pytest
 from tests.machine import Machine, kvsctl
 from tests.topologies import CABLE
 
+Golden = Callable[[str, str], None]
+
 WAIT_S = 60
+TIME = re.compile(r"^\d\d:\d\d:\d\d\.\d{6}  ", re.MULTILINE)
 
 
 @pytest.fixture
@@ -45,6 +49,27 @@ def test_what_is_changed_is_put_back_and_told(
     told = line(running)
     assert told == "~ config/linux/interfaces/v2/interface/a0  # it had drifted\n"
     assert "mtu 1500" in machine.inside("left", "ip", "link", "show", "a0").stdout
+
+
+def test_a_watcher_says_what_was_approved(machine: Machine, golden: Golden) -> None:
+    Path("net.yaml").write_text(CABLE, encoding="utf-8")
+    refused = machine.kvsctl("watch")
+    machine.kvsctl("apply", "-q", "net.yaml")
+    with machine.start(*kvsctl(), "watch") as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        said = [running.stderr.readline()]
+        for change in (["link", "set", "a0", "mtu", "1300"], ["address", "flush", "dev", "a0"]):
+            machine.inside("left", "ip", *change)
+            said.append(running.stdout.readline())
+        said += [running.stdout.readline()]  # what the address has taken along
+        os.kill(running.pid, signal.SIGINT)
+        running.wait(WAIT_S)
+        said += [running.stdout.read(), running.stderr.read()]
+
+    shown = TIME.sub("hh:mm:ss.ffffff  ", "".join(said))
+    before = refused.stderr.replace(str(machine.state), "kvsctl.db")
+    golden("said-watch.txt", f"$ kvsctl watch\n2> {before}\n$ kvsctl watch\n{shown}")
 
 
 def test_what_is_deleted_is_made_again_with_all_that_went(

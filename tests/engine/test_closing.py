@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -80,6 +81,27 @@ def test_nobody_waits_for_ever_across_a_close(name: str, busy: bool, first: bool
         await stage.clock.advance(20.0)
 
     act(story, Slow())
+
+
+@pytest.mark.parametrize("name", ["refresh", "retrieve"])
+def test_nobody_complains_of_answers_that_came_after_their_asker_was_cut_short(name: str) -> None:
+    class Breaking(Plain):
+        async def retrieve(self, expected: Any, keys: Any = None) -> Any:
+            await asyncio.sleep(10.0)
+
+    errors: list[dict[str, Any]] = []
+
+    async def story(stage: Stage) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, what: errors.append(what))
+        asking = asyncio.ensure_future(CALLS[name](stage.scheduler))
+        await stage.clock.advance(1.0)
+        asking.cancel()
+        await stage.scheduler.close()
+        await asyncio.gather(asking, return_exceptions=True)
+        gc.collect()
+
+    act(story, Breaking("a"), Breaking("b"), Breaking("c"))
+    assert errors == []
 
 
 def test_after_close_every_call_says_that_the_scheduler_is_closed() -> None:

@@ -8,9 +8,11 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from kvs_descriptors.linux import codec, keys, link
+from kvs_descriptors.linux import keys
 from kvs_descriptors.linux.kernel import Kernel
 from kvs_descriptors.linux.kinds import kinds
+from kvs_descriptors.linux.links import link
+from kvs_descriptors.linux.netlink import codec
 from kvs_descriptors.linux.strangers.finding import Findings, Request, understand
 from kvs_descriptors.linux.strangers.sight import Place, Sight
 from ligato.linux.interfaces.interface_pb2 import Interface

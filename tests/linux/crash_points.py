@@ -23,7 +23,7 @@ from kvs_agent.sources.config import load_text
 from kvs_descriptors import linux
 from kvs_descriptors.linux import syscalls
 from kvs_descriptors.linux.kernel import Kernel
-from kvs_descriptors.linux.netns import NamespaceFolder
+from kvs_descriptors.linux.kernel.netns import NamespaceFolder
 from kvscheduler import Scheduler, failpoints
 
 TOUCH = "netlink.send"

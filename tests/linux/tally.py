@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from kvs_descriptors.linux.channel import Channel
+from kvs_descriptors.linux.netlink.channel import Channel
 
 __all__ = ["Tally", "counting"]
 
 # linux/rtnetlink.h: of four numbers in a row the third asks, the others make, delete and set.
 ASKING = 2
+DELETE_LINK = 17
 NEW_ROUTE, DELETE_ROUTE = 24, 25
 OUTGOING_INTERFACE = 4
 ROUTE_HEADER_BYTES = 12
@@ -25,12 +26,14 @@ ROUTE_HEADER_BYTES = 12
 class Tally:
     """``changes`` are the messages, with the namespace and the index of the link, 0 if none.
 
-    ``asked`` counts those that change nothing, dumps apart.
+    ``asked`` counts those that change nothing, dumps apart, ``waits`` those for which the kernel
+    waits until all its readers are done.
     """
 
     def __init__(self) -> None:
         self.changes: collections.Counter[tuple[str, int]] = collections.Counter()
         self.asked = 0
+        self.waits = 0
 
     @property
     def total(self) -> int:
@@ -42,6 +45,7 @@ class Tally:
         if kind & 3 == ASKING:
             self.asked += 1
             return
+        self.waits += kind == DELETE_LINK
         is_route = kind in {NEW_ROUTE, DELETE_ROUTE}
         index = _outgoing(body) if is_route else struct.unpack_from("=i", body, 4)[0]
         self.changes[place, index] += 1

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from kvs_descriptors.linux import ArpDescriptor, Kernel, Refused, codec, keys, neighbours
+from kvs_descriptors.linux import ArpDescriptor, Kernel, Refused, keys
+from kvs_descriptors.linux.links import neighbours
+from kvs_descriptors.linux.netlink import codec
 from kvscheduler import Depends, DependsOnAny, InvalidValue, Origin, Retrieved, ValueState
 from ligato.linux.interfaces.interface_pb2 import Interface
 from ligato.linux.l3.arp_pb2 import ARPEntry

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from kvs_descriptors.linux import channel, codec, link
-from kvs_descriptors.linux.channel import Channel, Refused
+from kvs_descriptors.linux.links import link
+from kvs_descriptors.linux.netlink import channel, codec
+from kvs_descriptors.linux.netlink.channel import Channel, Refused
 from tests.linux.bench import Bench, namespace
 
 THREAD = "kvs-netlink"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kvs_descriptors.linux import Refused
-from kvs_descriptors.linux.channel import RTM_NEWLINK
+from kvs_descriptors.linux.netlink.channel import RTM_NEWLINK
 from kvscheduler import Origin
 from tests.linux.bench import Bench, key_of, namespace, veth
 

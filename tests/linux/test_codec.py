@@ -14,9 +14,10 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from kvs_descriptors.linux import codec, link
-from kvs_descriptors.linux.address import address_message
 from kvs_descriptors.linux.kinds.veth import Veth
+from kvs_descriptors.linux.l3.address import address_message
+from kvs_descriptors.linux.links import link
+from kvs_descriptors.linux.netlink import codec
 from ligato.linux.interfaces.interface_pb2 import Interface
 
 HEADER = struct.Struct("=IHHII")

@@ -12,7 +12,7 @@ import pytest
 
 from kvs_descriptors import linux
 from kvs_descriptors.linux import keys
-from kvs_descriptors.linux.host_interface import HostInterfaceDescriptor
+from kvs_descriptors.linux.interfaces.host_interface import HostInterfaceDescriptor
 from kvscheduler import Scheduler, ValueState
 from tests.linux.bench import Bench
 from tests.linux.test_watch import until
@@ -143,7 +143,7 @@ def test_notifications_that_were_lost_are_made_up_for(bench: Bench, host: str) -
             await until(lambda: not any(keys.host_interface(name) in told for name in others))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kvs_descriptors.linux.watch_ear.BUFFER_BYTES", 1)
+        patch.setattr("kvs_descriptors.linux.netlink.ear.BUFFER_BYTES", 1)
         bench.run(scenario())
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from kvs_descriptors.linux import codec, keys, names
+from kvs_descriptors.linux import keys, names
+from kvs_descriptors.linux.interfaces.lending import Lending
 from kvs_descriptors.linux.kernel import Kernel
 from kvs_descriptors.linux.kinds import kinds
-from kvs_descriptors.linux.lending import Lending
+from kvs_descriptors.linux.netlink import codec
 from kvs_descriptors.linux.strangers import Left
 from ligato.linux.interfaces.interface_pb2 import BondLink, Interface, VlanLink, VrfDevLink
 from tests.linux.answers import NIC, answer, of, understood

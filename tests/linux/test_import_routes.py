@@ -7,8 +7,9 @@ import ipaddress
 
 import pytest
 
-from kvs_descriptors.linux import codec, keys
-from kvs_descriptors.linux.neighbours import NDA_DST, NDA_LLADDR, NDMSG, NUD_PERMANENT
+from kvs_descriptors.linux import keys
+from kvs_descriptors.linux.links.neighbours import NDA_DST, NDA_LLADDR, NDMSG, NUD_PERMANENT
+from kvs_descriptors.linux.netlink import codec
 from ligato.linux.l3.arp_pb2 import ARPEntry
 from ligato.linux.l3.route_pb2 import Route
 from tests.linux.answers import NIC, answer, of, understood

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from kvs_descriptors.linux import Refused, codec, keys
-from kvs_descriptors.linux.channel import RTM_NEWLINK
+from kvs_descriptors.linux import Refused, keys
+from kvs_descriptors.linux.netlink import codec
+from kvs_descriptors.linux.netlink.channel import RTM_NEWLINK
 from kvscheduler import Origin
 from ligato.linux.interfaces.interface_pb2 import Interface
 from tests.linux.bench import Bench, bridge, key_of, namespace, veth
+from tests.linux.tally import counting
 
 A = veth("va", "vb", "left", mtu=1400)
 B = veth("vb", "va", "right", phys_address="02:00:00:00:00:0B")
@@ -78,6 +80,27 @@ def test_many_links_are_deleted_together_and_others_stay(bench: Bench) -> None:
         await asyncio.gather(*map(bench.delete, ends))
 
         assert bench.names("left") == strangers
+
+    bench.run(scenario())
+
+
+def test_links_gather_while_others_are_being_deleted(bench: Bench) -> None:
+    async def scenario() -> None:
+        await two_namespaces(bench)
+        switches = [bridge(f"sw{number}", "left") for number in range(4)]
+        await bench.make(*switches)
+        deleting = []
+
+        with counting() as tally:
+            async with bench.kernel.deleting:
+                for one in switches:
+                    deleting.append(asyncio.ensure_future(bench.delete(one)))
+                    await asyncio.sleep(0.02)
+                assert tally.waits == 0
+            await asyncio.gather(*deleting)
+
+        assert tally.waits == 1
+        assert not bench.names("left") & {one.name for one in switches}
 
     bench.run(scenario())
 

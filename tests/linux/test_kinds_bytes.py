@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
-from kvs_descriptors.linux import codec
-from kvs_descriptors.linux.inventory import Inventory
+from kvs_descriptors.linux.interfaces.inventory import Inventory
+from kvs_descriptors.linux.interfaces.lending import Lending
 from kvs_descriptors.linux.kernel import Kernel
 from kvs_descriptors.linux.kinds import kinds
 from kvs_descriptors.linux.kinds.stacked import Stacked
-from kvs_descriptors.linux.lending import Lending
-from kvs_descriptors.linux.lookup import Seen
-from kvs_descriptors.linux.message import HEADER, split
+from kvs_descriptors.linux.links.lookup import Seen
+from kvs_descriptors.linux.netlink import codec
+from kvs_descriptors.linux.netlink.message import HEADER, split
 from ligato.linux.interfaces.interface_pb2 import (
     BondLink,
     Interface,

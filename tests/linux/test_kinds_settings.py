@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from kvs_descriptors.linux import offloading
-from kvs_descriptors.linux.codec import LinkRecord
-from kvs_descriptors.linux.link import find
+from kvs_descriptors.linux.links import offloading
+from kvs_descriptors.linux.links.link import find
+from kvs_descriptors.linux.netlink.codec import LinkRecord
 from ligato.linux.interfaces.interface_pb2 import BondLink, Interface, VethLink
 from tests.linux.bench import Bench, bridge, veth
 from tests.linux.kinds import apply, engine, has_kind, of_kind

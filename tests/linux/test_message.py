@@ -9,8 +9,8 @@ import collections
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvs_descriptors.linux import batch, message
-from kvs_descriptors.linux.message import Answer
+from kvs_descriptors.linux.netlink import batch, message
+from kvs_descriptors.linux.netlink.message import Answer
 
 # Types below 16 are netlink's own.
 KINDS = st.integers(16, 0xFFFF)

@@ -12,9 +12,10 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from kvs_descriptors import linux
-from kvs_descriptors.linux import docker, keys, microservice
-from kvs_descriptors.linux.docker import Docker, socket_path
-from kvs_descriptors.linux.microservice import MicroserviceDescriptor
+from kvs_descriptors.linux import keys
+from kvs_descriptors.linux.namespaces import docker, microservice
+from kvs_descriptors.linux.namespaces.docker import Docker, socket_path
+from kvs_descriptors.linux.namespaces.microservice import MicroserviceDescriptor
 from kvscheduler import PartialRetrieve, Scheduler, ValueState
 from ligato.linux.interfaces.interface_pb2 import Interface
 from ligato.linux.namespace.namespace_pb2 import NetNamespace

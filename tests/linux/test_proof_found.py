@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from kvs_descriptors.linux.gate import Gates
 from kvs_descriptors.linux.kinds.kind import Half
+from kvs_descriptors.linux.kinds.making import Making
 from kvs_descriptors.linux.kinds.veth import Veth
-from kvs_descriptors.linux.making import Making
+from kvs_descriptors.linux.links.gate import Gates
 from tests.linux.bench import Bench, key_of, namespace, veth
 from tests.linux.machine import Machine, apply, in_own_network
 from tests.linux.tally import counting

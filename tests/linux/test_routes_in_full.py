@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 
-from kvs_descriptors.linux import Kernel, RouteDescriptor, codec, keys, tables
+from kvs_descriptors.linux import Kernel, RouteDescriptor, keys
+from kvs_descriptors.linux.links import tables
+from kvs_descriptors.linux.netlink import codec
 from kvscheduler import DependsOnAny, InvalidValue, Scheduler, ValueState
 from ligato.linux.l3.route_pb2 import Route
 from tests.linux.bench import Bench, bridge, key_of, namespace, veth

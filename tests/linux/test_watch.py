@@ -13,7 +13,8 @@ import pytest
 from google.protobuf.message import Message
 
 from kvs_descriptors import linux
-from kvs_descriptors.linux import keys, syscalls, watch_ear
+from kvs_descriptors.linux import keys, syscalls
+from kvs_descriptors.linux.netlink import ear
 from kvscheduler import Scheduler, ValueState
 from ligato.linux.interfaces.interface_pb2 import Interface
 from ligato.linux.l3.route_pb2 import Route
@@ -234,7 +235,7 @@ def test_what_was_lost_of_a_storm_is_read_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # So small that a notification or two fill it.
-    monkeypatch.setattr(watch_ear, "BUFFER_BYTES", 1)
+    monkeypatch.setattr(ear, "BUFFER_BYTES", 1)
 
     def storm() -> None:
         for number in range(50):

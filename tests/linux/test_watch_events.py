@@ -8,10 +8,12 @@ import struct
 
 import pytest
 
-from kvs_descriptors.linux import codec, keys, message, watch_events
-from kvs_descriptors.linux.link import Link
-from kvs_descriptors.linux.lookup import Seen
-from kvs_descriptors.linux.watch_events import Moved
+from kvs_descriptors.linux import keys
+from kvs_descriptors.linux.links.link import Link
+from kvs_descriptors.linux.links.lookup import Seen
+from kvs_descriptors.linux.netlink import codec, message
+from kvs_descriptors.linux.watching import events
+from kvs_descriptors.linux.watching.events import Moved
 
 NEW_LINK, OLD_LINK, NEW_ADDRESS, OLD_ADDRESS, NEW_ROUTE, NEW_NEIGHBOUR = 16, 17, 20, 21, 24, 28
 SETTINGS, BRIDGE_FAMILY = 80, 7
@@ -119,7 +121,7 @@ def test_a_storm_takes_the_room_of_one() -> None:
 def test_too_many_links_are_all_there_are_and_too_many_routes_all_routes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(watch_events, "MAX_THINGS", 10)
+    monkeypatch.setattr(events, "MAX_THINGS", 10)
     everything = {keys.interface(name): True for name in ("va", "sw", "pair")}
 
     assert told(*((NEW_LINK, link(index)) for index in range(2, 20))) == everything

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from kvs_agent.orchestrator import Holdings, Item
 from kvs_agent.orchestrator.holdings import rank
+from kvscheduler import Unreadable
 
+BROKEN = Unreadable("no")
 SOURCES = ("file", "etcd", "grpc", "zoo")
 # A value is text; each letter of it after a dash names a key that it implies.
 KEYS = ("a", "b", "c", "x", "y")
@@ -126,3 +128,15 @@ def test_what_a_source_holds_itself_outlives_what_is_implied() -> None:
     assert hold(holdings, "etcd", a="1-x") == ({"a": "1-x"}, ())
     assert hold(holdings, "file", x=None) == ({"x": "implied x"}, ())
     assert hold(holdings, "etcd", a=None) == ({}, ("a", "x"))
+
+
+def test_what_can_be_read_no_longer_implies_what_it_did() -> None:
+    holdings = Holdings(implied)
+    hold(holdings, "etcd", a="1-x")
+    proposal = holdings.propose("etcd", {"a": Item(BROKEN)})
+    holdings.accept(proposal)
+
+    assert (proposal.sets, proposal.deletes) == ({"a": BROKEN}, ())
+    assert holdings.values() == {"a": BROKEN, "x": "implied x"}
+    assert holdings.propose("etcd", {"a": Item(BROKEN)}).is_empty
+    assert hold(holdings, "etcd", a="2-y") == ({"a": "2-y", "y": "implied y"}, ("x",))

@@ -74,7 +74,7 @@ def test_one_value_that_cannot_be_read_costs_itself_alone(tmp_path: Path) -> Non
     store = Store(tmp_path / "store.db")
     written(store, Holdings(), "grpc", a=INTERFACE, b=INTERFACE)
     with sqlite3.connect(tmp_path / "store.db") as database:
-        database.execute("UPDATE held SET value = x'00' WHERE key = 'b'")
+        database.execute("UPDATE held SET item = x'00' WHERE key = 'b'")
     store.close()
 
     held = Store(tmp_path / "store.db").load()["grpc"]

@@ -126,6 +126,10 @@ FIRST = "linuxConfig.interfaces[0]"
         ),
         ("[1]", "net.yaml:1: is a list, not fields with their values"),
         ("vppConfig: {}", "net.yaml:1: vppConfig: there is no such field"),
+        (
+            HEAD + "    vlan: {id: 7}\n",
+            f"net.yaml:4: {FIRST}.vlan.id: there is no such field, only parent_if_name, vlan_id, ",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_with_line_and_field(text: str, expected: str) -> None:
@@ -183,6 +187,30 @@ def test_what_a_descriptor_refuses_is_found_in_the_file() -> None:
 @pytest.mark.parametrize("text", ["", "{}", "linuxConfig:", "linuxConfig: {interfaces: }"])
 def test_nothing_is_a_configuration_too(text: str) -> None:
     assert dict(load_text(text)) == {}
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# all of it\n# taken out\n", "---\n", "null"])
+def test_a_file_that_says_nothing_is_not_the_wish_to_have_nothing(
+    tmp_path: pathlib.Path, text: str
+) -> None:
+    silent, beside = tmp_path / "silent.yaml", tmp_path / "beside.yaml"
+    silent.write_text(text, encoding="utf-8")
+    beside.write_text("linuxConfig: {}\n", encoding="utf-8")
+
+    with pytest.raises(ConfigError, match=r"silent\.yaml: says nothing at all"):
+        load([silent])
+
+    assert dict(load([silent, beside])) == {}
+
+
+def test_a_file_that_is_given_twice_is_named_once(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "net.yaml"
+    file.write_text(HEAD + "  - name: two\n", encoding="utf-8")
+
+    with pytest.raises(ConfigError) as caught:
+        load([file, file])
+
+    assert str(caught.value) == f"{file}: is given twice"
 
 
 def test_a_file_that_is_too_large_is_not_read_to_its_end(tmp_path: pathlib.Path) -> None:

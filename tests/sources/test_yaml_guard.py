@@ -84,6 +84,8 @@ def test_plain_words_are_what_they_are_in_json(text: str, data: object) -> None:
         ("a: 1\nb: " + "9" * 41 + "\n", 2, "more than 40 digits"),
         ("a: 1e999\n", 1, "too large a number"),
         ("a: \t- b\n", 1, ""),
+        ("a:\n\tb: 1\n", 2, "a tab: YAML is indented with blanks"),
+        ("a:\n  - b: 1\n  \tc: 2\n", 3, "a tab"),
         ("a: \x01\n", 0, ""),
     ],
 )

@@ -66,7 +66,7 @@ def apply(
 
         return await _commit(session, begin, manner, files=wanted)
 
-    return run(settings, work, wanted)
+    return run(settings, work, wanted, begins=True)
 
 
 @click.command()
@@ -85,6 +85,7 @@ def repair(settings: Settings, *, quiet: bool, color: str, detailed: bool) -> in
         def begin() -> Transaction:
             return session.scheduler.transaction("kvsctl repair", resync="downstream")
 
+        session.refuse_if_lost(begin().plan())
         return await _commit(session, begin, manner)
 
     return run(settings, work)
@@ -109,7 +110,7 @@ def destroy(settings: Settings, *, yes: bool, quiet: bool, color: str, detailed:
 
         return await _commit(session, begin, manner, ask=not yes)
 
-    return run(settings, work)
+    return run(settings, work, begins=True)
 
 
 async def _commit(

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .failure import UserError
 from .interrupt import Interrupts
-from .settings import Settings
+from .settings import Settings, is_begun
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +30,15 @@ class Session:
     scheduler: Scheduler
     interrupts: Interrupts
     state: Path
+
+    def refuse_if_lost(self, made: Plan) -> None:
+        """Refuse to mend by removing all there is, where nobody remembers what was wanted."""
+        if not made.is_empty and not is_begun(self.state):
+            raise UserError(
+                f"{self.state} is not there, but {len(made.operations)} values that kvsctl made"
+                " are; nothing was changed. What is wanted, say the files: kvsctl apply FILE...;"
+                " kvsctl import-existing --all prints such a file, kvsctl destroy removes all"
+            )
 
     def remember(self, result: TransactionResult) -> None:
         """Have the history tell of a transaction; that it cannot is no reason to fail."""
@@ -48,19 +58,22 @@ def run(
     work: Work,
     wanted: Mapping[str, object] | None = None,
     *,
+    begins: bool = False,
     watch: bool = False,
 ) -> int:
     """Do one piece of work with an engine that has looked at the system; return its exit code.
 
-    ``wanted`` are values about to be wanted, to look whether they are there already. With
-    ``watch`` the engine goes on looking.
+    ``wanted`` are values about to be wanted, to look whether they are there already. ``begins``:
+    where there is no state, one is begun; otherwise the engine remembers nothing. With ``watch``
+    it goes on looking.
     """
 
     def engine() -> Scheduler:
         # Here, since the engine and its southbound are most of a command's start.
         from kvs_agent.wiring import linux_scheduler  # noqa: PLC0415
 
-        return linux_scheduler(settings.state, watch=watch, **settings.limits)
+        state = settings.state if begins or is_begun(settings.state) else None
+        return linux_scheduler(state, watch=watch, **settings.limits)
 
     async def look_first(session: Session) -> int:
         await session.scheduler.refresh(wanted=wanted)

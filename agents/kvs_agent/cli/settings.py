@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TypedDict
 
-__all__ = ["Limits", "Settings", "default_state", "wants_color"]
+__all__ = ["Limits", "Settings", "default_state", "is_begun", "wants_color"]
 
 STATE_FILE = Path("kvscheduler", "kvsctl.db")
 
@@ -28,6 +28,11 @@ class Settings:
     state: Path
     verbose: bool = False
     limits: Limits = dataclasses.field(default_factory=Limits)
+
+
+def is_begun(state: Path) -> bool:
+    """Tell whether a state was ever begun there; one that has gone alone is missed by its lock."""
+    return state.exists() or state.with_name(f"{state.name}.lock").exists()
 
 
 def default_state() -> Path:

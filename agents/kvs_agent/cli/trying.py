@@ -68,7 +68,7 @@ def try_(
     wanted = wishes.load(files)
     manner = Manner(wants_color(color), detailed=False, quiet=quiet)
     attempt = _Attempt(trial, wanted, f"kvsctl try {' '.join(map(str, files))}", timeout)
-    return run(settings, lambda session: attempt.go(session, manner), wanted)
+    return run(settings, lambda session: attempt.go(session, manner), wanted, begins=True)
 
 
 class _Attempt:
@@ -166,4 +166,4 @@ def _roll_back_later(settings: Settings, trial: Trial, files: tuple[Path, ...]) 
             await _roll_back(session, trial)
         return int(trial.is_open)
 
-    return run(settings, work, trial.before())
+    return run(settings, work, trial.before(), begins=True)

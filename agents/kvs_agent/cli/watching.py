@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .failure import UserError
 from .session import Session, run
-from .settings import Settings
+from .settings import Settings, is_begun
 
 if TYPE_CHECKING:
     from kvscheduler import Executed, TransactionResult, ValueStatus
@@ -28,6 +29,9 @@ def watch(settings: Settings) -> int:
     Mends what has drifted, and goes on watching: what somebody removes or changes is put back at
     once. Prints what it does, and what cannot be as it is wanted. Ends with Ctrl-C.
     """
+    if not is_begun(settings.state):
+        # The engine would take all that an earlier one has made for unwanted.
+        raise UserError(f"{settings.state} is not there, so there is nothing to keep: apply first")
     return run(settings, _work, watch=True)
 
 
@@ -70,6 +74,10 @@ class _Teller:
         from kvscheduler.model import ValueState  # noqa: PLC0415 - the engine: not for --help
 
         good = {ValueState.CONFIGURED, ValueState.OBTAINED, ValueState.REMOVED}
+        if status.state is ValueState.NONEXISTENT:
+            # What others had made has gone; what is wanted is never that.
+            self._troubled.discard(status.key)
+            return
         if status.state in good and status.key not in self._troubled:
             return
         if status.state in good:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,7 @@ from . import conf
 from .agent import Agent, Part, Server
 from .core import About, Core
 from .health import Health, State
-from .settings import EngineSettings, FileSettings, LinuxSettings
+from .settings import EngineSettings, EtcdSettings, FileSettings, LinuxSettings
 
 __all__ = ["Settings", "compose", "load"]
 
@@ -28,6 +28,12 @@ JOURNAL: Final = "journal.db"
 STORE: Final = "store.db"
 
 # Settings of the predecessor that mean nothing here.
+ETCD_IGNORED: Final = {
+    "auto-compact": "compaction is the operator's business; the agent copes with it",
+    "insecure-transport": "TLS is used where a certificate or https:// is named",
+    "reconnect-interval": "the agent comes back as soon as it can, with growing pauses",
+    "resync-after-reconnect": "what was missed is always caught up with",
+}
 _IGNORED: Final = {
     "enable-txn-simulation": "each transaction is planned before it is carried out",
     "print-txn-summary": "see the log level",
@@ -43,6 +49,7 @@ class Settings:
     config: Path
     state: Path
     engine: EngineSettings = dataclasses.field(default_factory=EngineSettings)
+    etcd: EtcdSettings = dataclasses.field(default_factory=EtcdSettings)
     files: FileSettings = dataclasses.field(default_factory=FileSettings)
     linux: LinuxSettings = dataclasses.field(default_factory=LinuxSettings)
 
@@ -52,17 +59,36 @@ class Settings:
         return self.linux.owner or f"kvs-{self.label}"
 
 
-def load(name: str, label: str, config: Path, state: Path) -> Settings:
-    """Read the settings below a folder; ``ConfigError`` names all that is wrong in a file."""
+def load(
+    name: str, label: str, config: Path, state: Path, variables: Mapping[str, str]
+) -> Settings:
+    """Read the settings below a folder; ``ConfigError`` names all that is wrong in a file.
+
+    Of the predecessor's environment ``variables`` ETCD_ENDPOINTS, ETCD_EXPAND_ENV_VARS and
+    ENABLE_STATUS_PUBLISHING count, before the files.
+    """
     return Settings(
         name=name,
         label=label,
         config=config,
         state=state,
         engine=conf.read(config / "kvscheduler.conf", EngineSettings, _IGNORED),
+        etcd=_etcd_settings(config / "etcd.conf", variables),
         files=conf.read(config / "initfileregistry.conf", FileSettings),
         linux=conf.read(config / "linux.conf", LinuxSettings),
     )
+
+
+def _etcd_settings(path: Path, variables: Mapping[str, str]) -> EtcdSettings:
+    settings = conf.read(path, EtcdSettings, ETCD_IGNORED)
+    endpoints = [one.strip() for one in variables.get("ETCD_ENDPOINTS", "").split(",")]
+    if any(endpoints):
+        settings = dataclasses.replace(settings, endpoints=tuple(filter(None, endpoints)))
+    if variables.get("ETCD_EXPAND_ENV_VARS"):
+        settings = dataclasses.replace(settings, expand_variables=True)
+    if variables.get("ENABLE_STATUS_PUBLISHING"):
+        settings = dataclasses.replace(settings, publish_status=True)
+    return settings
 
 
 def compose(settings: Settings, descriptors: Iterable[Descriptor[Any, Any]]) -> Agent:
@@ -80,6 +106,9 @@ def compose(settings: Settings, descriptors: Iterable[Descriptor[Any, Any]]) -> 
         sources.append("file")
         parts.append(folder)
         first.append(folder.reload)
+    if settings.etcd.endpoints:
+        sources.append("etcd")
+        parts.append(_etcd(settings, core))
     return Agent(
         core=core, store=store, sources=sources, parts=parts, servers=servers, first=first
     )
@@ -121,6 +150,12 @@ def _implied(value: Any) -> dict[str, object]:
     found: dict[str, object] = {**with_namespaces({"": value})}
     del found[""]
     return found
+
+
+def _etcd(settings: Settings, core: Core) -> Part:
+    from .etcd import EtcdPart  # noqa: PLC0415 - an optional extra: [etcd]
+
+    return EtcdPart(settings.etcd, core)
 
 
 def _folder(settings: Settings, core: Core) -> Folder:

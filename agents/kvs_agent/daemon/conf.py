@@ -93,7 +93,8 @@ def read(path: Path, kind: type[S], ignored: Mapping[str, str] | None = None) ->
     for key, value in data.items():
         try:
             if key not in (ignored or {}):
-                given[_known(key, known).field] = _converted(value, known[key])
+                one = _known(key, known)
+                given[one.field] = _converted(value, one)
         except ValueError as error:
             line = document.lines.get((key,), 0)
             problems.append(Problem(text=str(error), file=str(path), line=line, field=key))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -69,7 +70,8 @@ def _linux_agent(
     logging.basicConfig(
         level=log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
-    settings = load("nsm-agent-linux", label, config_dir, state_dir)
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)
+    settings = load("nsm-agent-linux", label, config_dir, state_dir, os.environ)
     if check:
         click.echo(f"{config_dir}: nothing is wrong")
         return 0

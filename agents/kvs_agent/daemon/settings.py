@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Final
 
 from .conf import setting
 
-__all__ = ["DEFAULT_LABEL", "EngineSettings", "FileSettings", "LinuxSettings"]
+__all__ = ["DEFAULT_LABEL", "EngineSettings", "EtcdSettings", "FileSettings", "LinuxSettings"]
 
 DEFAULT_LABEL: Final = "vpp1"
 
@@ -81,4 +82,46 @@ class LinuxSettings:
         "What is written into the marks of interfaces; agents of one machine need different ones."
         " Empty: made of the agent's label.",
         default="",
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class EtcdSettings:
+    """Configuration from etcd (``etcd.conf``); without an endpoint etcd is not used.
+
+    Certificates are always verified: there is no setting that turns that off.
+    """
+
+    endpoints: tuple[str, ...] = setting(
+        "endpoints", "Where etcd is: host:port, or https://host:port.", default=()
+    )
+    ca: Path | None = setting("ca-file", "Whose certificates are believed.", default=None)
+    cert: Path | None = setting("cert-file", "The certificate shown to etcd.", default=None)
+    key: Path | None = setting("key-file", "The key of that certificate.", default=None)
+    server_name: str = setting(
+        "server-name", "The name in etcd's certificate, if not the endpoint's.", default=""
+    )
+    dial_timeout_s: float = setting(
+        "dial-timeout", "How long a connection may take.", default=1.0, is_duration=True
+    )
+    operation_timeout_s: float = setting(
+        "operation-timeout", "How long one request may take.", default=3.0, is_duration=True
+    )
+    allow_delayed_start: bool = setting(
+        "allow-delayed-start", "Whether etcd may come later than the agent.", default=True
+    )
+    session_ttl: int = setting(
+        "session-ttl",
+        "How many seconds published statuses outlive an agent that was killed.",
+        default=10,
+    )
+    publish_status: bool = setting(
+        "publish-status",
+        "Whether statuses are put under config-status/; also by ENABLE_STATUS_PUBLISHING.",
+        default=False,
+    )
+    expand_variables: bool = setting(
+        "expand-env-variables",
+        "Whether $NAME in values stands for a variable of the agent's environment.",
+        default=False,
     )

@@ -17,7 +17,7 @@ from .errors import (
 from .mark import Change, Event
 from .operations import delete_op, put_op, when_created, when_modified
 from .settings import Endpoint, Settings, Tls
-from .watch import Health, Reason, Snapshot, Watch
+from .watch import Health, Reason, Report, Snapshot, Watch
 
 __all__ = [
     "Change",
@@ -32,6 +32,7 @@ __all__ = [
     "Listing",
     "Reason",
     "Refused",
+    "Report",
     "Rewound",
     "Settings",
     "Snapshot",

@@ -14,12 +14,12 @@ from kvs_proto.etcd.v1 import etcd_pb2 as pb
 from kvscheduler import Clock, SystemClock
 
 from . import methods
-from .entries import Entry, Listing, prefix_end
+from .entries import Entry, Listing, prefix_range
 from .errors import LeaseGone, TooLarge, Unavailable, translate
 from .links import Links
 from .pacing import Backoff
 from .settings import Settings
-from .watch import Watch
+from .watch import Report, Watch
 
 __all__ = ["Client"]
 
@@ -67,9 +67,9 @@ class Client:
             longest_s=settings.retry_max_s,
         )
 
-    def watch(self, prefix: Key) -> Watch:
+    def watch(self, prefix: Key, report: Report | None = None) -> Watch:
         """Return all that is below a prefix, and all that becomes of it."""
-        return Watch(self, _bytes(prefix))
+        return Watch(self, _bytes(prefix), report)
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -78,11 +78,16 @@ class Client:
         answer = await self.read(pb.RangeRequest(key=_bytes(key)))
         return Entry.of(answer.kvs[0]) if answer.kvs else None
 
-    async def get_prefix(self, prefix: Key, *, keys_only: bool = False) -> Listing:
-        """Return all that stands below a prefix, at one revision, however much it is."""
-        start = _bytes(prefix)
-        end = prefix_end(start)
-        limit, revision, cluster = self.settings.page, 0, 0
+    async def get_prefix(
+        self, prefix: Key, *, revision: int = 0, keys_only: bool = False
+    ) -> Listing:
+        """Return all that stands below a prefix, at one revision, however much it is.
+
+        A past revision raises ``Compacted`` where it is no longer kept, one that has not been yet
+        ``Rewound``.
+        """
+        start, end = prefix_range(_bytes(prefix))
+        limit, cluster = self.settings.page, 0
         entries: list[Entry] = []
         while True:
             request = pb.RangeRequest(
@@ -126,8 +131,8 @@ class Client:
 
     async def delete_prefix(self, prefix: Key) -> int:
         """Delete all that is below a prefix, in one transaction; return how many keys."""
-        start = _bytes(prefix)
-        request = pb.DeleteRangeRequest(key=start, range_end=prefix_end(start))
+        start, end = prefix_range(_bytes(prefix))
+        request = pb.DeleteRangeRequest(key=start, range_end=end)
         return (await self._once(methods.DELETE, request)).deleted
 
     async def txn(

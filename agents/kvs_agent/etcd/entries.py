@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from kvs_proto.etcd.v1 import etcd_pb2 as pb
 
-__all__ = ["Entry", "Listing", "prefix_end"]
+__all__ = ["Entry", "Listing", "prefix_range"]
 
 
 class Entry(NamedTuple):
@@ -37,7 +37,11 @@ class Listing:
     entries: Sequence[Entry]
 
 
-def prefix_end(prefix: bytes) -> bytes:
-    r"""Return the first key behind all that begin with a prefix; ``\0`` where there is none."""
+def prefix_range(prefix: bytes) -> tuple[bytes, bytes]:
+    r"""Return the first key that begins with a prefix, and the first behind all that do.
+
+    ``\0`` for the latter means that there is none.
+    """
     stem = prefix.rstrip(b"\xff")
-    return stem[:-1] + bytes([stem[-1] + 1]) if stem else b"\0"
+    end = stem[:-1] + bytes([stem[-1] + 1]) if stem else b"\0"
+    return prefix or b"\0", end

@@ -47,7 +47,7 @@ class LeaseGone(EtcdError):
 
 
 class TooLarge(EtcdError):
-    """An answer larger than this client takes; ask for less."""
+    """A request or an answer larger than the other side takes; ask for less, or in parts."""
 
 
 class Refused(EtcdError):
@@ -73,7 +73,7 @@ def translate(error: grpc.aio.AioRpcError, endpoint: str) -> EtcdError:
         return Rewound(message) if "future revision" in details else Compacted(message)
     if code is grpc.StatusCode.NOT_FOUND and "lease" in details:
         return LeaseGone(message)
-    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and not details.startswith("etcdserver:"):
+    if "larger than max" in details or "request is too large" in details:
         return TooLarge(message)
     if code in _AWAY:
         return Unavailable(message, maybe_done=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import operator
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
@@ -19,6 +20,8 @@ from .methods import RANGE, Method
 from .settings import Endpoint, Settings
 
 __all__ = ["Link", "Links"]
+
+logger = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=Message)
 
@@ -89,6 +92,11 @@ class Links:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._endpoints = settings.parsed()
+        for endpoint in self._endpoints:
+            if endpoint.is_open:
+                logger.warning(
+                    "etcd: no TLS to %s: whoever is in between can read and alter", endpoint
+                )
         self._next = 0
         self._current: Link | None = None
         self._retired: list[Link] = []

@@ -7,9 +7,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from kvs_proto.etcd.v1 import etcd_pb2 as pb
-
-from .entries import Entry, Listing, prefix_end
+from .entries import Entry, Listing
 from .errors import Rewound
 
 __all__ = ["Change", "Event", "Mark"]
@@ -30,54 +28,33 @@ class Change:
     events: Sequence[Event]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class Mark:
     """The revision up to which everything is known, and what stood below the prefix then.
 
-    Of what stood, it keeps the number of keys, and those that were changed last. A server on
-    which a read at this revision says the same has the history that was read so far; one that was
-    restored from a backup, or emptied and filled again, has not, even where its revision is higher
-    by now. ``newest`` is empty where the last change to what stood is not known.
+    A server on which a listing at this revision is the same has the history that was read so far;
+    one that was restored from a backup, or emptied and filled again, has not, even where its
+    revision is higher by now. Of each entry a number is kept, whatever the size of its value.
     """
 
-    cluster: int
-    revision: int
-    count: int
-    newest: tuple[Entry, ...]
+    def __init__(self, listing: Listing) -> None:
+        self.revision = listing.revision
+        self._cluster = listing.cluster
+        self._known = _numbers(listing)
 
-    @classmethod
-    def of(cls, listing: Listing) -> Mark:
-        """Return the mark right after a listing."""
-        entries = listing.entries
-        last = max((entry.mod_revision for entry in entries), default=0)
-        newest = tuple(entry for entry in entries if entry.mod_revision == last)
-        return cls(listing.cluster, listing.revision, len(entries), newest)
+    def advance(self, change: Change) -> None:
+        """Move on to right after a change that follows."""
+        self.revision = change.revision
+        for key, entry in change.events:
+            if entry is None:
+                self._known.pop(key, None)
+            else:
+                self._known[key] = hash(entry)
 
-    def after(self, change: Change) -> Mark:
-        """Return the mark right after a change that follows."""
-        put = tuple(event.entry for event in change.events if event.entry is not None)
-        gone = {event.key for event in change.events if event.entry is None}
-        made = sum(entry.version == 1 for entry in put)
-        newest = put
-        if not put and not any(entry.key in gone for entry in self.newest):
-            newest = self.newest
-        return Mark(self.cluster, change.revision, self.count + made - len(gone), newest)
-
-    def question(self, prefix: bytes) -> pb.RangeRequest:
-        """Return what to ask; refused by a server that has compacted or never had the revision."""
-        return pb.RangeRequest(
-            key=prefix,
-            range_end=prefix_end(prefix),
-            revision=self.revision,
-            limit=1,
-            sort_order=pb.RangeRequest.DESCEND,
-            sort_target=pb.RangeRequest.MOD,
-        )
-
-    def check(self, answer: pb.RangeResponse) -> None:
-        """Raise ``Rewound`` where the answer is not that of the same history."""
-        same = answer.header.cluster_id == self.cluster and answer.count == self.count
-        if same and self.newest:
-            same = any(Entry.of(kv) in self.newest for kv in answer.kvs)
-        if not same:
+    def check(self, listing: Listing) -> None:
+        """Raise ``Rewound`` where a listing at this revision is not that of the same history."""
+        if listing.cluster != self._cluster or _numbers(listing) != self._known:
             raise Rewound(f"at revision {self.revision} there is something else than was read")
+
+
+def _numbers(listing: Listing) -> dict[bytes, int]:
+    return {entry.key: hash(entry) for entry in listing.entries}

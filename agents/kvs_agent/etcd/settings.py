@@ -12,6 +12,7 @@ import grpc
 __all__ = ["Endpoint", "Settings", "Tls"]
 
 _FORM = re.compile(r"(?:(https?)://)?((?:\[[0-9a-fA-F:.%]+\]|[^\[\]:/\s]+):[0-9]{1,5})/?")
+_HERE = frozenset({"localhost", "[::1]"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,12 @@ class Endpoint:
 
     target: str
     is_secure: bool
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether what is said can be read and altered on the way."""
+        host = self.target.rpartition(":")[0]
+        return not (self.is_secure or host in _HERE or host.startswith("127."))
 
     def __str__(self) -> str:
         return f"https://{self.target}" if self.is_secure else self.target

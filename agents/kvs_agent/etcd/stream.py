@@ -12,7 +12,7 @@ from kvs_proto.etcd.v1 import etcd_pb2 as pb
 from kvscheduler import Clock
 
 from . import methods
-from .entries import prefix_end
+from .entries import prefix_range
 from .errors import Compacted, Refused, Unavailable, translate
 from .links import Link, Links
 from .settings import Settings
@@ -34,6 +34,9 @@ class Stream:
         self._link = link
         self._settings = settings
         self._clock = clock
+        # The server's revision when it accepted the watch.
+        self.begun_at = 0
+        self._is_reading = False
         self._requests: asyncio.Queue[pb.WatchRequest | None] = asyncio.Queue()
         self._call = link.stream(methods.WATCH, self._asked())
         self._timer = clock.call_later(settings.heartbeat_s, self._ask_for_life)
@@ -43,21 +46,22 @@ class Stream:
         cls, links: Links, settings: Settings, clock: Clock, prefix: bytes, start: int
     ) -> Stream:
         """Ask for all changes below a prefix from a revision on; return once it is accepted."""
+        key, end = prefix_range(prefix)
+        create = pb.WatchCreateRequest(key=key, range_end=end, start_revision=start, fragment=True)
         stream = cls(links, await links.take(), settings, clock)
-        create = pb.WatchCreateRequest(
-            key=prefix, range_end=prefix_end(prefix), start_revision=start, fragment=True
-        )
         stream._requests.put_nowait(pb.WatchRequest(create_request=create))
         try:
-            while not (await stream.read()).created:
+            while not (response := await stream.read()).created:
                 continue
         except BaseException:
             stream.close()
             raise
+        stream.begun_at = response.header.revision
         return stream
 
     async def read(self) -> pb.WatchResponse:
         """Wait for the next response; after an error the stream is of no more use."""
+        self._is_reading = True
         try:
             async with asyncio.timeout(self._settings.silence_s):
                 response = await self._call.read()
@@ -68,6 +72,8 @@ class Stream:
             if isinstance(known, Unavailable):
                 self._links.retire(self._link)
             raise known from error
+        finally:
+            self._is_reading = False
         if not isinstance(response, pb.WatchResponse):
             raise self._broken("has ended the watch")
         if response.compact_revision:
@@ -88,7 +94,8 @@ class Stream:
         return Unavailable(f"{self._link.endpoint}: {what}")
 
     def _ask_for_life(self) -> None:
-        self._requests.put_nowait(_STILL_THERE)
+        if self._is_reading:  # a reader that is busy elsewhere needs no answers that pile up
+            self._requests.put_nowait(_STILL_THERE)
         self._timer = self._clock.call_later(self._settings.heartbeat_s, self._ask_for_life)
 
     async def _asked(self) -> AsyncIterator[pb.WatchRequest]:

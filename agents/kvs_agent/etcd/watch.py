@@ -7,7 +7,7 @@ import collections
 import dataclasses
 import enum
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Self
 
 from .assembly import Assembly
@@ -19,7 +19,7 @@ from .stream import Stream
 if TYPE_CHECKING:
     from .client import Client
 
-__all__ = ["Health", "Reason", "Snapshot", "Watch"]
+__all__ = ["Health", "Reason", "Report", "Snapshot", "Watch"]
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +30,7 @@ class Reason(enum.Enum):
     FIRST = "first"
     COMPACTED = "compacted"
     REWOUND = "rewound"
+    ASKED = "asked for"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,22 +55,28 @@ class Health:
     revision: int = 0
 
 
+Report = Callable[[Health], object]
+
+
 class Watch:
     """Iterate over it: first a ``Snapshot``, then a ``Change`` for each etcd transaction.
 
     Each revision comes once and in order, over disconnects, elections and restarts of etcd, for
     as long as etcd still has the history; where it has not, another ``Snapshot`` takes its place.
-    Ends only when it is closed. Waiting may be cancelled at any time: nothing is lost by it.
+    Never ends by itself. Waiting may be cancelled at any time: nothing is lost by it. ``report``
+    is told each turn of its health, and each new error.
     """
 
-    def __init__(self, client: Client, prefix: bytes) -> None:
+    def __init__(self, client: Client, prefix: bytes, report: Report | None = None) -> None:
         self._client = client
         self._prefix = prefix
+        self._report = report
         self._backoff = client.backoff()
         self._reason = Reason.FIRST
         self._mark: Mark | None = None
         self._stream: Stream | None = None
         self._assembly = Assembly(0)
+        self._is_doubtful = False
         self._ready: collections.deque[Snapshot | Change] = collections.deque()
         self._health = Health(connected=False, since=client.clock.now())
 
@@ -90,6 +97,11 @@ class Watch:
         self._hang_up()
         self._note(connected=False)
 
+    def list_anew(self) -> None:
+        """Have everything listed next: the reader could not use what it was given."""
+        self._forget(Reason.ASKED)
+        self._ready.clear()
+
     def __aiter__(self) -> Self:
         return self
 
@@ -99,10 +111,8 @@ class Watch:
                 await self._step()
             except (Compacted, Rewound) as error:
                 logger.warning("etcd: everything is listed anew: %s", error)
-                self._hang_up()
-                self._mark = None
                 compacted = isinstance(error, Compacted)
-                self._reason = Reason.COMPACTED if compacted else Reason.REWOUND
+                self._forget(Reason.COMPACTED if compacted else Reason.REWOUND)
             except EtcdError as error:
                 self._hang_up()
                 self._note(connected=False, error=str(error))
@@ -120,11 +130,16 @@ class Watch:
         elif self._stream is None:
             await self._go_on(self._mark)
         else:
-            self._take(self._assembly.add(await self._stream.read()), self._mark)
+            response = await self._stream.read()
+            if response.events:
+                self._take(self._assembly.add(response), self._mark)
+            elif self._is_doubtful:
+                await self._check(self._mark)
+                self._is_doubtful = False
 
     async def _list(self) -> None:
         listing = await self._client.get_prefix(self._prefix)
-        self._mark = Mark.of(listing)
+        self._mark = Mark(listing)
         self._ready.append(Snapshot(listing.revision, listing.entries, self._reason))
 
     async def _go_on(self, mark: Mark) -> None:
@@ -135,16 +150,26 @@ class Watch:
         )
         # Asked once the watch stands, so that no compaction or restore can come in between: a
         # server that has compacted just the first revision that is missing here would say nothing.
-        mark.check(await client.read(mark.question(self._prefix)))
+        await self._check(mark)
+        # And what came before the watch is told a little later, until when it can happen still.
+        self._is_doubtful = self._stream.begun_at > mark.revision
         self._assembly = Assembly(mark.revision)
         self._backoff.reset()
         self._note(connected=True)
 
+    async def _check(self, mark: Mark) -> None:
+        """Raise ``Compacted`` or ``Rewound`` where the server cannot tell what came after."""
+        mark.check(await self._client.get_prefix(self._prefix, revision=mark.revision))
+
     def _take(self, changes: Sequence[Change], mark: Mark) -> None:
         for change in changes:
-            mark = mark.after(change)
-        self._mark = mark
+            mark.advance(change)
         self._ready.extend(changes)
+
+    def _forget(self, reason: Reason) -> None:
+        self._hang_up()
+        self._mark = None
+        self._reason = reason
 
     def _hang_up(self) -> None:
         if self._stream is not None:
@@ -155,10 +180,14 @@ class Watch:
         """Note how it stands; ``since`` is of the last turn from one to the other."""
         before = self._health
         if connected != before.connected:
-            if connected:
-                logger.info("etcd: connected")
+            if error:
+                logger.warning("etcd: not connected: %s", error)
             else:
-                logger.warning("etcd: not connected: %s", error or "closed")
+                logger.info("etcd: %s", "connected" if connected else "closed")
             since = self._client.clock.now()
             before = dataclasses.replace(before, connected=connected, since=since)
-        self._health = before if error is None else dataclasses.replace(before, error=error)
+        after = before if error is None else dataclasses.replace(before, error=error)
+        if after != self._health:
+            self._health = after
+            if self._report is not None:
+                self._report(self.health)

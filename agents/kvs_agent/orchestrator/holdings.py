@@ -12,6 +12,8 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
+from kvscheduler import Unreadable
+
 from .sink import Item
 
 __all__ = ["RANKS", "Holdings", "Implied", "Proposal", "rank"]
@@ -99,15 +101,19 @@ class Holdings:
         if replace:
             gone: Mapping[str, Item | None] = {key: None for key in mine if key not in changes}
             changes = {**gone, **changes}
-        real = {key: item for key, item in changes.items() if mine.get(key) != item}
+        real = {
+            key: _after(mine.get(key), item)
+            for key, item in changes.items()
+            if mine.get(key) != item
+        }
         held = {key: self._held_if(key, source, item) for key, item in real.items()}
         implied = self._implied_if(held)
         sets: dict[str, object] = {}
         deletes: list[str] = []
         for key in {**held, **implied}:
-            before = _effective(self._held(key), self._implied_by.get(key))
+            before = _effective(self.item(key), self._implied_by.get(key))
             after = _effective(
-                held[key] if key in held else self._held(key),
+                held[key] if key in held else self.item(key),
                 implied[key] if key in implied else self._implied_by.get(key),
             )
             if after is None and before is not None:
@@ -134,25 +140,19 @@ class Holdings:
             else:
                 self._implied_by.pop(key, None)
 
-    def _held(self, key: str) -> object:
-        item = self.item(key)
-        return None if item is None else item.value
-
-    def _held_if(self, key: str, source: str, item: Item | None) -> object:
+    def _held_if(self, key: str, source: str, item: Item | None) -> Item | None:
         """Return what would count if the source held just this."""
         held = dict(self._by_key.get(key, {}))
         held.pop(source, None)
         if item is not None:
             held[source] = item
-        return held[max(held, key=rank)].value if held else None
+        return held[max(held, key=rank)] if held else None
 
-    def _implied_if(self, held: Mapping[str, object]) -> dict[str, Mapping[str, object]]:
+    def _implied_if(self, held: Mapping[str, Item | None]) -> dict[str, Mapping[str, object]]:
         """Return, for each key that is concerned, which of these imply it, and as what."""
         implied: dict[str, dict[str, object]] = {}
         for base, after in held.items():
-            before = self._held(base)
-            old = self._implied(before) if before is not None else {}
-            new = self._implied(after) if after is not None else {}
+            old, new = self._implied_of(self.item(base)), self._implied_of(after)
             for key in {**old, **new}:
                 bases = implied.setdefault(key, dict(self._implied_by.get(key, {})))
                 bases.pop(base, None)
@@ -160,9 +160,20 @@ class Holdings:
                     bases[base] = new[key]
         return {**implied}
 
+    def _implied_of(self, item: Item | None) -> Mapping[str, object]:
+        readable = None if item is None else item.readable
+        return {} if readable is None else self._implied(readable)
 
-def _effective(held: object, bases: Mapping[str, object] | None) -> object:
+
+def _after(before: Item | None, item: Item | None) -> Item | None:
+    """Return an item that knows what could be read before it."""
+    if item is None or before is None or not isinstance(item.value, Unreadable):
+        return item
+    return dataclasses.replace(item, good=before.readable)
+
+
+def _effective(held: Item | None, bases: Mapping[str, object] | None) -> object:
     """Return what counts: what is held, else what is implied, whoever implies it."""
-    if held is not None or not bases:
-        return held
-    return next(iter(bases.values()))
+    if held is not None:
+        return held.value
+    return next(iter(bases.values())) if bases else None

@@ -7,17 +7,26 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Protocol
 
-from kvscheduler import TransactionResult
+from kvscheduler import TransactionResult, Unreadable
 
 __all__ = ["Item", "Sink"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Item:
-    """What a source holds under a key: a message, or ``Unreadable``; labels are the users'."""
+    """What a source holds under a key: a message, or ``Unreadable``; labels are the users'.
+
+    ``good`` is what could be read last, where ``value`` cannot: whoever takes an item in sets it.
+    """
 
     value: object
     labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    good: object = dataclasses.field(default=None, compare=False)
+
+    @property
+    def readable(self) -> object:
+        """What can be read of it, if only from before; None where nothing ever could."""
+        return self.good if isinstance(self.value, Unreadable) else self.value
 
 
 class Sink(Protocol):

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import pathlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from kvscheduler import SchedulerError, Unreadable
@@ -29,12 +28,11 @@ _SCHEMA: Final = """
 CREATE TABLE held (
     source TEXT NOT NULL,
     key TEXT NOT NULL,
-    value BLOB NOT NULL,
-    labels TEXT NOT NULL,
+    item BLOB NOT NULL,
     PRIMARY KEY (source, key)
 ) STRICT, WITHOUT ROWID;
 """
-_PUT: Final = "INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?)"
+_PUT: Final = "INSERT OR REPLACE INTO held VALUES (?, ?, ?)"
 _REMOVE: Final = "DELETE FROM held WHERE source = ? AND key = ?"
 
 
@@ -83,9 +81,8 @@ class Store:
         """
         found: dict[str, dict[str, Item]] = {}
         with self._told():
-            rows = self._database.execute("SELECT source, key, value, labels FROM held")
-            for source, key, value, labels in rows:
-                found.setdefault(source, {})[key] = self._item(key, value, labels)
+            for source, key, data in self._database.execute("SELECT * FROM held"):
+                found.setdefault(source, {})[key] = self._item(key, data)
         return found
 
     def write(self, proposal: Proposal, *, durable: bool) -> None:
@@ -93,7 +90,7 @@ class Store:
         source = proposal.source
         try:
             puts = [
-                (source, key, self._codec.encode(item.value), json.dumps(dict(item.labels)))
+                (source, key, self._codec.encode(item))
                 for key, item in proposal.changes.items()
                 if item is not None
             ]
@@ -142,14 +139,10 @@ class Store:
     def _error(self, error: Exception) -> StoreError:
         return StoreError(f"{self._path or 'memory'}: the store cannot be used: {error}")
 
-    def _item(self, key: str, value: bytes, labels: str) -> Item:
+    def _item(self, key: str, data: bytes) -> Item:
         try:
-            return Item(self._codec.decode(bytes(value)), _labels(labels))
-        except (NotDecodable, ValueError) as error:
+            item = self._codec.decode(bytes(data))
+        except NotDecodable as error:
             logger.warning("the store holds what cannot be read under %s: %s", key, error)
             return Item(Unreadable(f"the store holds what cannot be read: {error}"))
-
-
-def _labels(text: str) -> Mapping[str, str]:
-    found = json.loads(text)
-    return {str(name): str(value) for name, value in found.items()}
+        return item if isinstance(item, Item) else Item(Unreadable("the store holds no item"))

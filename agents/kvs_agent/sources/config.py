@@ -89,20 +89,24 @@ def load(
 ) -> Configuration:
     """Read files and merge them; ``ConfigError`` names all that is wrong in them.
 
-    The order of files makes no difference: a key that stands twice is an error.
+    The order of files makes no difference: a key that stands twice is an error. So is silence:
+    a file that was cut off, or never written, must not read as the wish to have nothing.
     """
     limits = limits or yaml_guard.Limits()
-    return _merge([(os.fspath(path), _read(path, limits)) for path in paths], limits)
+    twice = sorted({os.fspath(path) for path in paths if paths.count(path) > 1})
+    if twice:
+        raise ConfigError([Problem(text="is given twice", file=file) for file in twice])
+    return _heard([(os.fspath(path), _read(path, limits)) for path in paths], limits)
 
 
 def load_text(text: str, file: str = "<text>") -> Configuration:
     """Read a configuration that is no file."""
-    return _merge([(file, text.encode())], yaml_guard.Limits())
+    return _merge([(file, text.encode())], yaml_guard.Limits()).configuration()
 
 
 def load_raw(raw: bytes, file: str, limits: yaml_guard.Limits | None = None) -> Configuration:
-    """Read a configuration that has come in by other ways than a file."""
-    return _merge([(file, raw)], limits or yaml_guard.Limits())
+    """Read a configuration that has come in by other ways than a file; silence is an error too."""
+    return _heard([(file, raw)], limits or yaml_guard.Limits())
 
 
 def from_data(data: Any, file: str, path: tuple[str | int, ...] = ()) -> Configuration:
@@ -131,14 +135,24 @@ def _read(path: str | os.PathLike[str], limits: yaml_guard.Limits) -> bytes:
         return opened.read(limits.max_bytes + 1)
 
 
-def _merge(files: Iterable[tuple[str, bytes]], limits: yaml_guard.Limits) -> Configuration:
+def _heard(files: Sequence[tuple[str, bytes]], limits: yaml_guard.Limits) -> Configuration:
+    """Return what files say; ``ConfigError`` where they say nothing at all."""
+    reader = _merge(files, limits)
+    if reader.is_silent:
+        silence = "says nothing at all; to have nothing, write linuxConfig: {}"
+        reader.problems += [Problem(text=silence, file=file) for file, _ in files]
+    return reader.configuration()
+
+
+def _merge(files: Iterable[tuple[str, bytes]], limits: yaml_guard.Limits) -> _Reader:
     reader = _Reader()
     for file, raw in files:
         try:
             reader.take(file, yaml_guard.parse(raw, file, limits))
         except ConfigError as error:
             reader.problems += error.problems
-    return reader.configuration()
+            reader.is_silent = False
+    return reader
 
 
 class _Reader:
@@ -148,6 +162,7 @@ class _Reader:
         self.values: dict[str, Message] = {}
         self.places: dict[str, Place] = {}
         self.problems: list[Problem] = []
+        self.is_silent = True
 
     def configuration(self) -> Configuration:
         """Return what was taken in; ``ConfigError`` names all that is wrong with it."""
@@ -160,6 +175,7 @@ class _Reader:
     ) -> None:
         """Take in one document, or what stands at a path in it."""
         data = document.data if document.data is not None else {}
+        self.is_silent = self.is_silent and document.data is None
         # The stubs of generated code say either of two classes, which are the same at run time.
         root: Any = Config.DESCRIPTOR
         found = list(shape.faults(data, root))

@@ -79,17 +79,32 @@ class Folder:
             self._report(told)
 
     async def run(self) -> None:
-        """Follow the files for ever; the first look is the caller's ``reload``."""
+        """Follow the files for ever; folders that are made, or made anew, as well."""
         import watchfiles  # noqa: PLC0415 - an optional extra: [files]
 
-        watched = {path.parent for path in (self._initial,) if path is not None}
-        if self._folder is not None:
-            watched.add(self._folder)
-        there = [path for path in watched if path.is_dir()]
-        if not there:
-            return
-        async for _ in watchfiles.awatch(*there, step=QUIET_MS, recursive=False):
-            await self.reload()
+        while True:
+            places = self._places()
+            changes = watchfiles.awatch(
+                *(path for path, _ in places), step=QUIET_MS, recursive=False
+            )
+            change = asyncio.ensure_future(anext(changes))
+            try:
+                await asyncio.sleep(0)  # from now on the kernel tells
+                await self.reload()  # what it told nobody before
+                while places == self._places():
+                    await change
+                    change = asyncio.ensure_future(anext(changes))
+                    await self.reload()
+            finally:
+                change.cancel()
+                await asyncio.gather(change, return_exceptions=True)
+                await changes.aclose()
+
+    def _places(self) -> set[tuple[Path, int]]:
+        """Return the folders to follow, each with its number, as it may be another one later."""
+        wanted = {path for path in (self._folder, self._initial and self._initial.parent) if path}
+        found = {next(one for one in (path, *path.parents) if one.is_dir()) for path in wanted}
+        return {(path, path.stat().st_ino) for path in found}
 
     def _paths(self) -> Iterator[Path]:
         """Yield the files in the order in which they count."""

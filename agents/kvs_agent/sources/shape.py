@@ -17,6 +17,9 @@ __all__ = ["Fault", "faults"]
 Path = tuple[str | int, ...]
 Fault = tuple[Path, str]
 
+# So many are named where none is like the one that there is not.
+FEW_FIELDS = 3
+
 _UNSIGNED = {FieldDescriptor.TYPE_UINT32: 32, FieldDescriptor.TYPE_UINT64: 64}
 _SIGNED = {FieldDescriptor.TYPE_INT32: 32, FieldDescriptor.TYPE_INT64: 64}
 
@@ -46,7 +49,10 @@ def faults(data: Any, message: Descriptor, path: Path = ()) -> Iterator[Fault]:
 
 def _unknown(name: str, names: dict[str, FieldDescriptor]) -> str:
     close = difflib.get_close_matches(name, names, n=1)
-    hint = f": did you mean {close[0]}?" if close else ""
+    if close:
+        return f"there is no such field: did you mean {close[0]}?"
+    known = dict.fromkeys(field.name for field in names.values())
+    hint = f", only {', '.join(known)}" if len(known) <= FEW_FIELDS else ""
     return f"there is no such field{hint}"
 
 

@@ -66,8 +66,10 @@ def parse(raw: bytes, file: str, limits: Limits | None = None) -> Document:
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        text = error.problem or error.context or "not YAML"
-        raise _error(text, file, mark.line + 1 if mark else 0) from None
+        what = error.problem or error.context or "not YAML"
+        if mark and _is_tab(text, mark):
+            what = "a tab: YAML is indented with blanks"
+        raise _error(what, file, mark.line + 1 if mark else 0) from None
     except yaml.YAMLError as error:
         raise _error(str(error).partition("\n")[0], file, 0) from None
     return builder.document()
@@ -82,6 +84,12 @@ def _events(text: str) -> Iterator[yaml.Event]:
                 yield event
     finally:
         loader.dispose()
+
+
+def _is_tab(text: str, mark: yaml.Mark) -> bool:
+    """Tell whether a tab stands where a line's first word does."""
+    lines = text.split("\n", mark.line + 1)
+    return len(lines) > mark.line and lines[mark.line][: mark.column + 1].strip(" ") == "\t"
 
 
 def _error(text: str, file: str, line: int) -> ConfigError:

@@ -13,22 +13,22 @@ from kvs_descriptors import netalloc
 from kvscheduler import Descriptor
 
 from . import keys
-from .address import AddressDescriptor
-from .allocated import AllocatedDescriptor
-from .arp import ArpDescriptor
-from .channel import Refused
-from .expected_address import ExpectedAddressDescriptor
-from .host_interface import HostInterfaceDescriptor
-from .interface import InterfaceDescriptor
+from .interfaces.host_interface import HostInterfaceDescriptor
+from .interfaces.interface import InterfaceDescriptor
 from .iptables import RuleChainDescriptor
 from .kernel import Kernel, NamespaceGone
-from .link import Link
-from .member import MemberDescriptor
-from .microservice import MicroserviceDescriptor
-from .namespace import NamespaceDescriptor, with_namespaces
-from .port import PortDescriptor
-from .route import RouteDescriptor
-from .vrf import VrfDescriptor
+from .l3.address import AddressDescriptor
+from .l3.allocated import AllocatedDescriptor
+from .l3.arp import ArpDescriptor
+from .l3.expected_address import ExpectedAddressDescriptor
+from .l3.route import RouteDescriptor
+from .links.link import Link
+from .membership.member import MemberDescriptor
+from .membership.port import PortDescriptor
+from .membership.vrf import VrfDescriptor
+from .namespaces.microservice import MicroserviceDescriptor
+from .namespaces.namespace import NamespaceDescriptor, with_namespaces
+from .netlink.channel import Refused
 
 __all__ = [
     "AddressDescriptor",

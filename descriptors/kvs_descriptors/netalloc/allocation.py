@@ -11,7 +11,7 @@ from it what is in reach. Nor would a fact of the allocation alone do: that an a
 does not say that the interface has got it. So an allocation brings along
 ``netalloc/address/interface/IF/network/NETWORK/ADDRESS``, and a southbound in which addresses are
 set may take such keys, and has each wait until the interface has the address
-(``kvs_descriptors.linux.allocated``). What stands then says both, address included; where no
+(``kvs_descriptors.linux.l3.allocated``). What stands then says both, address included; where no
 southbound takes it, it is a fact. The price: it waits for ever where the address is never set
 here, as for an interface of another machine. A property notified after the fact would spare that,
 but no plan would know of it, and the route would come, and worse go, one transaction late.

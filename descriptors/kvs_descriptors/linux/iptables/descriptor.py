@@ -12,7 +12,7 @@ from ligato.linux.iptables.iptables_pb2 import RuleChain
 
 from .. import keys, places, syscalls
 from ..kernel import Kernel, NamespaceGone
-from ..looking import look_into
+from ..kernel.looking import look_into
 from . import chain as chains
 from .canon import Canon
 from .chain import Chain

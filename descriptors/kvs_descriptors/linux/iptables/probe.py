@@ -9,7 +9,8 @@ import pathlib
 import socket
 import struct
 
-from .. import message, syscalls
+from .. import syscalls
+from ..netlink import message
 
 __all__ = ["has_tables"]
 

@@ -8,7 +8,7 @@ import errno
 import shlex
 from collections.abc import Collection, Iterator
 
-from ..channel import Refused
+from ..netlink.channel import Refused
 from . import rules
 from .chain import Chain
 from .marks import Mark, Marks

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from google.protobuf.empty_pb2 import Empty
 
-from kvs_descriptors.linux import codec, keys, names
+from kvs_descriptors.linux import keys, names
+from kvs_descriptors.linux.netlink import codec
 from kvscheduler import Derived, InvalidValue
 from ligato.linux.interfaces.interface_pb2 import BridgeLink, Interface
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kvs_descriptors.linux import keys, link
+from kvs_descriptors.linux import keys
+from kvs_descriptors.linux.links import link
 from kvs_descriptors.netalloc.reference import is_reference
 from kvscheduler import Depends, InvalidValue
 from ligato.linux.interfaces.interface_pb2 import Interface

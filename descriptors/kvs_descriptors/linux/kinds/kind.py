@@ -9,15 +9,16 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
-from kvs_descriptors.linux import codec, link
-from kvs_descriptors.linux.channel import Refused
+from kvs_descriptors.linux.links import link
+from kvs_descriptors.linux.netlink import codec
+from kvs_descriptors.linux.netlink.channel import Refused
 from ligato.linux.interfaces.interface_pb2 import Interface
 
 if TYPE_CHECKING:
-    from kvs_descriptors.linux.channel import Channel
     from kvs_descriptors.linux.kernel import Kernel
-    from kvs_descriptors.linux.link import Link
-    from kvs_descriptors.linux.making import Making
+    from kvs_descriptors.linux.kinds.making import Making
+    from kvs_descriptors.linux.links.link import Link
+    from kvs_descriptors.linux.netlink.channel import Channel
     from kvscheduler import Depends, DependsOnAny, Derived
 
 __all__ = ["Around", "Half", "Kind", "copy_of", "find_made"]

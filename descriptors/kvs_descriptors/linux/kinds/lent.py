@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from kvs_descriptors.linux import link
+from kvs_descriptors.linux.links import link
 
 from .kind import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kvs_descriptors.linux import codec
+    from kvs_descriptors.linux.netlink import codec
     from kvscheduler import Southbound
     from ligato.linux.interfaces.interface_pb2 import Interface
 

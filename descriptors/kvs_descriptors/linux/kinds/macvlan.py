@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from kvs_descriptors.linux import codec
+from kvs_descriptors.linux.netlink import codec
 from kvscheduler import InvalidValue
 from ligato.linux.interfaces.interface_pb2 import Interface, MacvlanLink
 

@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from kvs_descriptors.linux import codec, keys, names
+from kvs_descriptors.linux import keys, names
+from kvs_descriptors.linux.netlink import codec
 from kvscheduler import Depends, InvalidValue
 
 from .kind import Around, Kind
 
 if TYPE_CHECKING:
-    from kvs_descriptors.linux.channel import Channel
-    from kvs_descriptors.linux.making import Making
+    from kvs_descriptors.linux.kinds.making import Making
+    from kvs_descriptors.linux.netlink.channel import Channel
     from ligato.linux.interfaces.interface_pb2 import Interface
 
 __all__ = ["Stacked"]

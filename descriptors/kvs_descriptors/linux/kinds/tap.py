@@ -15,16 +15,18 @@ import pathlib
 import struct
 from typing import TYPE_CHECKING
 
-from kvs_descriptors.linux import channel, codec, link, syscalls
-from kvs_descriptors.linux.channel import Refused
+from kvs_descriptors.linux import syscalls
+from kvs_descriptors.linux.links import link
+from kvs_descriptors.linux.netlink import channel, codec
+from kvs_descriptors.linux.netlink.channel import Refused
 from kvscheduler import InvalidValue, failpoints
 from ligato.linux.interfaces.interface_pb2 import Interface, TunTapLink
 
 from .kind import Around, Half, Kind, find_made
 
 if TYPE_CHECKING:
-    from kvs_descriptors.linux.channel import Channel
-    from kvs_descriptors.linux.making import Making
+    from kvs_descriptors.linux.kinds.making import Making
+    from kvs_descriptors.linux.netlink.channel import Channel
 
 __all__ = ["Tap"]
 

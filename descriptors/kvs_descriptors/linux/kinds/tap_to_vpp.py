@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from kvs_descriptors.linux import link
+from kvs_descriptors.linux.links import link
 from kvs_descriptors.linux.places import OWN
 from kvscheduler import Depends, InvalidValue
 from ligato.linux.interfaces.interface_pb2 import Interface

@@ -14,19 +14,21 @@ import errno
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from kvs_descriptors.linux import codec, keys, link, names, offloading
-from kvs_descriptors.linux.channel import Refused
+from kvs_descriptors.linux import keys, names
 from kvs_descriptors.linux.kernel import NamespaceGone
+from kvs_descriptors.linux.links import link, offloading
+from kvs_descriptors.linux.netlink import codec
+from kvs_descriptors.linux.netlink.channel import Refused
 from kvscheduler import Depends, InvalidValue
 from ligato.linux.interfaces.interface_pb2 import Interface, VethLink
 
 from .kind import Around, Half, Kind
 
 if TYPE_CHECKING:
-    from kvs_descriptors.linux.channel import Channel
     from kvs_descriptors.linux.kernel import Kernel
-    from kvs_descriptors.linux.link import Link
-    from kvs_descriptors.linux.making import Making
+    from kvs_descriptors.linux.kinds.making import Making
+    from kvs_descriptors.linux.links.link import Link
+    from kvs_descriptors.linux.netlink.channel import Channel
 
 __all__ = ["Veth"]
 

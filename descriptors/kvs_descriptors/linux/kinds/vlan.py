@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-from kvs_descriptors.linux import codec
+from kvs_descriptors.linux.netlink import codec
 from kvscheduler import InvalidValue
 from ligato.linux.interfaces.interface_pb2 import Interface, VlanLink
 

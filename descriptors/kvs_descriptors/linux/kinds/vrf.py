@@ -8,14 +8,15 @@ import functools
 import pathlib
 from typing import TYPE_CHECKING
 
-from kvs_descriptors.linux import codec, syscalls
+from kvs_descriptors.linux import syscalls
+from kvs_descriptors.linux.netlink import codec
 from kvscheduler import InvalidValue
 from ligato.linux.interfaces.interface_pb2 import Interface
 
 from .kind import Around, Kind
 
 if TYPE_CHECKING:
-    from kvs_descriptors.linux.channel import Channel
+    from kvs_descriptors.linux.netlink.channel import Channel
 
 __all__ = ["VrfDevice"]
 

@@ -7,7 +7,9 @@ import ipaddress
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from kvs_descriptors.linux import codec, link, names
+from kvs_descriptors.linux import names
+from kvs_descriptors.linux.links import link
+from kvs_descriptors.linux.netlink import codec
 from kvscheduler import InvalidValue
 from ligato.linux.interfaces.interface_pb2 import Interface, VxlanLink
 
@@ -15,8 +17,8 @@ from .kind import Around, copy_of
 from .stacked import Stacked
 
 if TYPE_CHECKING:
-    from kvs_descriptors.linux.channel import Channel
-    from kvs_descriptors.linux.making import Making
+    from kvs_descriptors.linux.kinds.making import Making
+    from kvs_descriptors.linux.netlink.channel import Channel
 
 __all__ = ["Vxlan"]
 

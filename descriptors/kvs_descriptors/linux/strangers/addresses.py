@@ -7,8 +7,9 @@ import dataclasses
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 
-from kvs_descriptors.linux import channel, codec, names
-from kvs_descriptors.linux.address import ADDRESS_PROTOCOL, SHORTEST_WITHOUT_BROADCAST
+from kvs_descriptors.linux import names
+from kvs_descriptors.linux.l3.address import ADDRESS_PROTOCOL, SHORTEST_WITHOUT_BROADCAST
+from kvs_descriptors.linux.netlink import channel, codec
 from kvscheduler import InvalidValue
 
 from .taken import Message, Taken

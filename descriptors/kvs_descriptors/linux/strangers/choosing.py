@@ -10,14 +10,16 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from kvs_descriptors.linux import codec, link, names
+from kvs_descriptors.linux import names
 from kvs_descriptors.linux.kinds import Lent, Veth, kinds
+from kvs_descriptors.linux.links import link
+from kvs_descriptors.linux.netlink import codec
 from kvs_descriptors.linux.places import OWN
 from kvscheduler import InvalidValue
 from ligato.linux.interfaces.interface_pb2 import Interface
 
 if TYPE_CHECKING:
-    from kvs_descriptors.linux.lending import Lending
+    from kvs_descriptors.linux.interfaces.lending import Lending
 
     from .sight import Sight
 

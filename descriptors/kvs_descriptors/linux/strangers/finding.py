@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from google.protobuf.message import Message
 
-from kvs_descriptors.linux import codec, keys
+from kvs_descriptors.linux import keys
+from kvs_descriptors.linux.interfaces.lending import Lending
 from kvs_descriptors.linux.kinds import Lent, kinds
 from kvs_descriptors.linux.kinds.kind import copy_of
-from kvs_descriptors.linux.lending import Lending
+from kvs_descriptors.linux.netlink import codec
 from kvscheduler import Derived
 from ligato.linux.interfaces.interface_pb2 import Interface
 

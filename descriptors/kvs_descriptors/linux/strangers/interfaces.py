@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from kvs_descriptors.linux import channel, codec, keys, link
-from kvs_descriptors.linux.inventory import Inventory
+from kvs_descriptors.linux import keys
+from kvs_descriptors.linux.interfaces.inventory import Inventory
 from kvs_descriptors.linux.kinds import Bond, Bridge, Kind, Lent, Veth, kinds
 from kvs_descriptors.linux.kinds.stacked import Stacked
 from kvs_descriptors.linux.kinds.vxlan import Vxlan
-from kvs_descriptors.linux.link import Link
-from kvs_descriptors.linux.lookup import Seen as Whereabouts
+from kvs_descriptors.linux.links import link
+from kvs_descriptors.linux.links.link import Link
+from kvs_descriptors.linux.links.lookup import Seen as Whereabouts
+from kvs_descriptors.linux.netlink import channel, codec
 from kvs_descriptors.linux.places import reference
 from ligato.linux.interfaces.interface_pb2 import BondLink, BridgeLink, Interface
 
@@ -20,7 +22,7 @@ from .choosing import OTHER_END, VRF, At, Chosen, Seen
 from .taken import Message, Taken
 
 if TYPE_CHECKING:
-    from kvs_descriptors.linux.lending import Lending
+    from kvs_descriptors.linux.interfaces.lending import Lending
 
     from .sight import Sight
 

@@ -17,18 +17,18 @@ from typing import Any
 from google.protobuf.message import Message
 
 from kvs_descriptors import linux
-from kvs_descriptors.linux import link
-from kvs_descriptors.linux.address import AddressDescriptor
-from kvs_descriptors.linux.arp import ArpDescriptor
-from kvs_descriptors.linux.channel import Refused
-from kvs_descriptors.linux.interface import InterfaceDescriptor
+from kvs_descriptors.linux.interfaces.interface import InterfaceDescriptor
 from kvs_descriptors.linux.kernel import Kernel
-from kvs_descriptors.linux.lookup import interface_link
-from kvs_descriptors.linux.member import MemberDescriptor
-from kvs_descriptors.linux.membership import Membership
-from kvs_descriptors.linux.port import PortDescriptor
-from kvs_descriptors.linux.route import RouteDescriptor
-from kvs_descriptors.linux.vrf import VrfDescriptor
+from kvs_descriptors.linux.l3.address import AddressDescriptor
+from kvs_descriptors.linux.l3.arp import ArpDescriptor
+from kvs_descriptors.linux.l3.route import RouteDescriptor
+from kvs_descriptors.linux.links import link
+from kvs_descriptors.linux.links.lookup import interface_link
+from kvs_descriptors.linux.membership.member import MemberDescriptor
+from kvs_descriptors.linux.membership.membership import Membership
+from kvs_descriptors.linux.membership.port import PortDescriptor
+from kvs_descriptors.linux.membership.vrf import VrfDescriptor
+from kvs_descriptors.linux.netlink.channel import Refused
 from kvscheduler import Descriptor, Origin, Retrieved
 from ligato.linux.interfaces.interface_pb2 import Interface
 

@@ -7,8 +7,9 @@ import dataclasses
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 
-from kvs_descriptors.linux import channel, neighbours
-from kvs_descriptors.linux.neighbours import NEIGHBOUR_PROTOCOL, NUD_PERMANENT, Neighbour
+from kvs_descriptors.linux.links import neighbours
+from kvs_descriptors.linux.links.neighbours import NEIGHBOUR_PROTOCOL, NUD_PERMANENT, Neighbour
+from kvs_descriptors.linux.netlink import channel
 from ligato.linux.l3.arp_pb2 import ARPEntry
 
 from .taken import Message, Taken

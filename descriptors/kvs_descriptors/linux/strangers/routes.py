@@ -8,9 +8,10 @@ import ipaddress
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from kvs_descriptors.linux import channel, codec, iproute
-from kvs_descriptors.linux.codec import IPRoute
-from kvs_descriptors.linux.iproute import ROUTE_PROTOCOL
+from kvs_descriptors.linux.l3 import iproute
+from kvs_descriptors.linux.l3.iproute import ROUTE_PROTOCOL
+from kvs_descriptors.linux.netlink import channel, codec
+from kvs_descriptors.linux.netlink.codec import IPRoute
 from ligato.linux.l3.route_pb2 import Route
 
 from .taken import Message, Taken

@@ -9,14 +9,16 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from kvs_descriptors.linux import channel, codec, link, neighbours, offloading, syscalls
+from kvs_descriptors.linux import syscalls
 from kvs_descriptors.linux.kinds import Veth
+from kvs_descriptors.linux.links import link, neighbours, offloading
+from kvs_descriptors.linux.netlink import channel, codec
 
 from .hand_set import hand_set_macs
 
 if TYPE_CHECKING:
-    from kvs_descriptors.linux.channel import Channel
     from kvs_descriptors.linux.kernel import Kernel
+    from kvs_descriptors.linux.netlink.channel import Channel
 
 __all__ = ["Place", "Sight", "look"]
 

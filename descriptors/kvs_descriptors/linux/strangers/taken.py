@@ -7,12 +7,13 @@ import dataclasses
 import errno
 from typing import TYPE_CHECKING
 
-from kvs_descriptors.linux import channel, codec, link
-from kvs_descriptors.linux.channel import Refused
+from kvs_descriptors.linux.links import link
+from kvs_descriptors.linux.netlink import channel, codec
+from kvs_descriptors.linux.netlink.channel import Refused
 
 if TYPE_CHECKING:
     from kvs_descriptors.linux.kernel import Kernel
-    from kvs_descriptors.linux.link import Link
+    from kvs_descriptors.linux.links.link import Link
 
 __all__ = ["GONE", "Message", "Taken"]
 

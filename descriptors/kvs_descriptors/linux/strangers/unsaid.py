@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from kvs_descriptors.linux import codec
 from kvs_descriptors.linux.kinds import Lent, kinds
+from kvs_descriptors.linux.netlink import codec
 
 from .choosing import Left
 

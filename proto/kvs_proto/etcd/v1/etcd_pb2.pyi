@@ -37,33 +37,11 @@ class KeyValue(_message.Message):
     def __init__(self, key: _Optional[bytes] = ..., create_revision: _Optional[int] = ..., mod_revision: _Optional[int] = ..., version: _Optional[int] = ..., value: _Optional[bytes] = ..., lease: _Optional[int] = ...) -> None: ...
 
 class RangeRequest(_message.Message):
-    __slots__ = ("key", "range_end", "limit", "revision", "sort_order", "sort_target", "serializable", "keys_only", "count_only")
-    class SortOrder(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-        __slots__ = ()
-        NONE: _ClassVar[RangeRequest.SortOrder]
-        ASCEND: _ClassVar[RangeRequest.SortOrder]
-        DESCEND: _ClassVar[RangeRequest.SortOrder]
-    NONE: RangeRequest.SortOrder
-    ASCEND: RangeRequest.SortOrder
-    DESCEND: RangeRequest.SortOrder
-    class SortTarget(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-        __slots__ = ()
-        KEY: _ClassVar[RangeRequest.SortTarget]
-        VERSION: _ClassVar[RangeRequest.SortTarget]
-        CREATE: _ClassVar[RangeRequest.SortTarget]
-        MOD: _ClassVar[RangeRequest.SortTarget]
-        VALUE: _ClassVar[RangeRequest.SortTarget]
-    KEY: RangeRequest.SortTarget
-    VERSION: RangeRequest.SortTarget
-    CREATE: RangeRequest.SortTarget
-    MOD: RangeRequest.SortTarget
-    VALUE: RangeRequest.SortTarget
+    __slots__ = ("key", "range_end", "limit", "revision", "serializable", "keys_only", "count_only")
     KEY_FIELD_NUMBER: _ClassVar[int]
     RANGE_END_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
-    SORT_ORDER_FIELD_NUMBER: _ClassVar[int]
-    SORT_TARGET_FIELD_NUMBER: _ClassVar[int]
     SERIALIZABLE_FIELD_NUMBER: _ClassVar[int]
     KEYS_ONLY_FIELD_NUMBER: _ClassVar[int]
     COUNT_ONLY_FIELD_NUMBER: _ClassVar[int]
@@ -71,12 +49,10 @@ class RangeRequest(_message.Message):
     range_end: bytes
     limit: int
     revision: int
-    sort_order: RangeRequest.SortOrder
-    sort_target: RangeRequest.SortTarget
     serializable: bool
     keys_only: bool
     count_only: bool
-    def __init__(self, key: _Optional[bytes] = ..., range_end: _Optional[bytes] = ..., limit: _Optional[int] = ..., revision: _Optional[int] = ..., sort_order: _Optional[_Union[RangeRequest.SortOrder, str]] = ..., sort_target: _Optional[_Union[RangeRequest.SortTarget, str]] = ..., serializable: bool = ..., keys_only: bool = ..., count_only: bool = ...) -> None: ...
+    def __init__(self, key: _Optional[bytes] = ..., range_end: _Optional[bytes] = ..., limit: _Optional[int] = ..., revision: _Optional[int] = ..., serializable: bool = ..., keys_only: bool = ..., count_only: bool = ...) -> None: ...
 
 class RangeResponse(_message.Message):
     __slots__ = ("header", "kvs", "more", "count")

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Interfaces as values: made, marked, borrowed, changed, found again and given back."""

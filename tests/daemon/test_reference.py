@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kvs_agent.daemon import conf
-from kvs_agent.daemon.loading import FILES, load
+from kvs_agent.daemon.loading import FILES, Settings, load
 from kvs_agent.daemon.reference import reference
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "settings.md"
@@ -32,8 +32,9 @@ def test_the_environment_counts_before_the_files(tmp_path: Path) -> None:
     (tmp_path / "etcd.conf").write_text("endpoints: [file:1]\n", encoding="utf-8")
     variables = {"ETCD_ENDPOINTS": "one:2379, two:2379", "ENABLE_STATUS_PUBLISHING": "1"}
 
-    from_file = load("agent", "label", tmp_path, tmp_path, {}).etcd
-    settings = load("agent", "label", tmp_path, tmp_path, variables).etcd
+    places = Settings(name="agent", label="label", config=tmp_path, state=tmp_path)
+    from_file = load(places, {}).etcd
+    settings = load(places, variables).etcd
 
     assert from_file.endpoints == ("file:1",)
     assert not from_file.publish_status

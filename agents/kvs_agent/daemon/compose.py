@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from importlib import metadata
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ __all__ = ["compose"]
 
 JOURNAL: Final = "journal.db"
 STORE: Final = "store.db"
+SOCKET: Final = "agent.sock"
 
 
 def compose(settings: Settings, descriptors: Iterable[Descriptor[Any, Any]]) -> Agent:
@@ -43,6 +45,7 @@ def compose(settings: Settings, descriptors: Iterable[Descriptor[Any, Any]]) -> 
     if settings.etcd.endpoints:
         sources.append("etcd")
         parts.append(_etcd(settings, core))
+    servers += [_grpc(settings, core), *_rest(settings, core)]
     return Agent(
         core=core, store=store, sources=sources, parts=parts, servers=servers, first=first
     )
@@ -90,6 +93,24 @@ def _etcd(settings: Settings, core: Core) -> Part:
     from .etcd import EtcdPart  # noqa: PLC0415 - an optional extra: [etcd]
 
     return EtcdPart(settings.etcd, core)
+
+
+def _grpc(settings: Settings, core: Core) -> Server:
+    from kvs_agent.northbound.grpc.server import GrpcServer  # noqa: PLC0415 - an extra: [grpc]
+
+    told = settings.grpc
+    if settings.runtime is not None:
+        own = f"unix:{settings.runtime / SOCKET}"
+        told = dataclasses.replace(told, endpoints=(own, *told.endpoints))
+    return GrpcServer(core, told, told.access())
+
+
+def _rest(settings: Settings, core: Core) -> Iterator[Server]:
+    if settings.rest.disabled:
+        return
+    from kvs_agent.northbound.rest import RestServer  # noqa: PLC0415 - an optional extra: [rest]
+
+    yield RestServer(core, settings.rest, settings.grpc.access())
 
 
 def _folder(settings: Settings, core: Core) -> Folder:

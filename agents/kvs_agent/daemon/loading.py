@@ -8,6 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from kvs_agent.northbound.grpc.settings import IGNORED as _GRPC_IGNORED
+from kvs_agent.northbound.grpc.settings import GrpcSettings
+from kvs_agent.northbound.rest.settings import RestSettings
+
 from . import conf
 from .settings import EngineSettings, EtcdSettings, FileSettings, LinuxSettings
 
@@ -26,6 +30,10 @@ _ETCD_IGNORED: Final = {
     "reconnect-interval": "the agent comes back as soon as it can, with growing pauses",
     "resync-after-reconnect": "what was missed is always caught up with",
 }
+_REST_IGNORED: Final = {
+    "use-https": "TLS is used where server-cert-file is named",
+    "enable-token-auth": "tokens are entries of password-file",
+}
 
 # Which file says what, in the order of the reference.
 FILES: Final[Mapping[str, tuple[type[Any], Mapping[str, str]]]] = {
@@ -33,21 +41,29 @@ FILES: Final[Mapping[str, tuple[type[Any], Mapping[str, str]]]] = {
     "initfileregistry.conf": (FileSettings, {}),
     "linux.conf": (LinuxSettings, {}),
     "etcd.conf": (EtcdSettings, _ETCD_IGNORED),
+    "grpc.conf": (GrpcSettings, _GRPC_IGNORED),
+    "http.conf": (RestSettings, _REST_IGNORED),
 }
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All that an agent is told. ``config`` is where files without a path of their own are."""
+    """All that an agent is told. ``config`` is where files without a path of their own are.
+
+    Below ``runtime`` is its own socket; None: there is none.
+    """
 
     name: str
     label: str
     config: Path
     state: Path
+    runtime: Path | None = None
     engine: EngineSettings = dataclasses.field(default_factory=EngineSettings)
     etcd: EtcdSettings = dataclasses.field(default_factory=EtcdSettings)
     files: FileSettings = dataclasses.field(default_factory=FileSettings)
+    grpc: GrpcSettings = dataclasses.field(default_factory=GrpcSettings)
     linux: LinuxSettings = dataclasses.field(default_factory=LinuxSettings)
+    rest: RestSettings = dataclasses.field(default_factory=RestSettings)
 
     @property
     def owner(self) -> str:
@@ -55,23 +71,21 @@ class Settings:
         return self.linux.owner or f"kvs-{self.label}"
 
 
-def load(
-    name: str, label: str, config: Path, state: Path, variables: Mapping[str, str]
-) -> Settings:
-    """Read the settings below a folder; ``ConfigError`` names all that is wrong in a file.
+def load(places: Settings, variables: Mapping[str, str]) -> Settings:
+    """Read the files below ``places.config``; ``ConfigError`` names all that is wrong in one.
 
     Of the predecessor's environment ``variables`` ETCD_ENDPOINTS, ETCD_EXPAND_ENV_VARS and
     ENABLE_STATUS_PUBLISHING count, before the files.
     """
-    return Settings(
-        name=name,
-        label=label,
-        config=config,
-        state=state,
+    config = places.config
+    return dataclasses.replace(
+        places,
         engine=_read(config, EngineSettings),
         etcd=_with_environment(_read(config, EtcdSettings), variables),
         files=_read(config, FileSettings),
+        grpc=_read(config, GrpcSettings),
         linux=_read(config, LinuxSettings),
+        rest=_read(config, RestSettings),
     )
 
 

@@ -19,6 +19,8 @@ from kvs_agent import etcd
 from kvs_agent.daemon.compose import compose
 from kvs_agent.daemon.loading import Settings
 from kvs_agent.daemon.settings import EtcdSettings
+from kvs_agent.northbound.grpc.settings import GrpcSettings
+from kvs_agent.northbound.rest.settings import RestSettings
 from kvs_agent.orchestrator import Item, Wish
 from kvs_descriptors.linux import keys
 from kvscheduler import Descriptor
@@ -86,7 +88,9 @@ def settings(folder: Path, endpoints: tuple[str, ...] = ()) -> Settings:
         label=LABEL,
         config=folder / "conf",
         state=folder / "state",
-        etcd=EtcdSettings(endpoints=endpoints),
+        etcd=EtcdSettings(endpoints=endpoints, publish_status=bool(endpoints)),
+        grpc=GrpcSettings(endpoints=(f"unix:{folder / 'run' / 'grpc.sock'}",)),
+        rest=RestSettings(disabled=True),
     )
 
 

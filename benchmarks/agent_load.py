@@ -98,8 +98,12 @@ async def _write(client: etcd.Client, rate: int, seconds: float) -> tuple[int, d
 async def _sampled(pid: int, samples: list[int]) -> None:
     while True:
         await asyncio.sleep(SAMPLE_S)
-        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-        samples.append(int(status.partition("VmRSS:")[2].split()[0]))
+        samples.append(_resident_kib(pid))
+
+
+def _resident_kib(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return int(status.partition("VmRSS:")[2].split()[0])
 
 
 async def _run(process: subprocess.Popen[str], endpoint: str, rate: int, seconds: float) -> Load:
@@ -161,17 +165,13 @@ def main() -> None:
         asyncio.run(_be_an_agent(Path(told.agent[0]), told.agent[1]))
         return
     done = load(told.rate, told.seconds)
-    print(
-        f"{done.updates:,} updates in {done.took_s:.1f} s, {done.calls:,} calls of the southbound"
-    )
+    print(f"{done.updates:,} updates in {done.took_s:.1f} s, {done.calls:,} calls")
     print(f"{done.behind_s:.2f} s behind in the end; the end state is", end=" ")
     print("right" if done.is_right else "WRONG")
     if done.resident_kib:
-        first, last = done.resident_kib[0] / 1024, done.resident_kib[-1] / 1024
-        print(
-            f"resident after {SAMPLE_S:g} s {first:.1f} MiB, in the end {last:.1f} MiB,", end=" "
-        )
-        print(f"most {max(done.resident_kib) / 1024:.1f} MiB")
+        mib = [kib / 1024 for kib in done.resident_kib]
+        print(f"resident: at first {mib[0]:.1f} MiB, in the end {mib[-1]:.1f} MiB", end=", ")
+        print(f"at most {max(mib):.1f} MiB")
 
 
 if __name__ == "__main__":

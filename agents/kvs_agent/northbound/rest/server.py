@@ -248,6 +248,7 @@ def _client(request: web.BaseRequest) -> str:
 async def _response(answer: Answer) -> web.Response:
     headers = {
         "Cache-Control": "no-store",
+        "Server": "kvscheduler",
         "X-Content-Type-Options": "nosniff",
         **answer.headers,
     }

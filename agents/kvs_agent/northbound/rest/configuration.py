@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import yaml
+from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from kvs_agent.models import MODELS, of_key
@@ -59,19 +60,23 @@ def wish_of(call: Call, wanted: Configuration) -> Wish:
 
 async def get(call: Call) -> Answer:
     """Return all that is wanted, whoever wants it."""
+    with_secrets = bool(call.get("secrets", False))
+    if with_secrets and call.role < Role.ADMIN:
+        raise Fault(403, "secrets are shown to the role admin alone")
     with call.service.calls.timed("Get"):
-        data = document(dict(call.service.core.orchestrator.holdings.items()))
+        items = dict(call.service.core.orchestrator.holdings.items())
+        data = document(items, json_format.MessageToDict if with_secrets else jsonable)
         return Answer(await asyncio.to_thread(_yaml, data), media=YAML)
 
 
-def document(items: Mapping[str, Item]) -> dict[str, Any]:
+def document(items: Mapping[str, Item], shown: Callable[[Any], Any]) -> dict[str, Any]:
     """Return values as one document, with the names that JSON has for its parts."""
     root: Any = Config.DESCRIPTOR
     by_model: dict[str, list[Any]] = {}
     for key, item in sorted(items.items()):
         model = of_key(key)
         if model is not None and isinstance(item.value, Message):
-            by_model.setdefault(model.name, []).append(jsonable(item.value))
+            by_model.setdefault(model.name, []).append(shown(item.value))
     data: dict[str, Any] = {}
     for model in MODELS:
         section = root.fields_by_name.get(model.section)
@@ -218,6 +223,11 @@ ENDPOINTS: Final = (
         group=GROUP,
         summary="All that is wanted, whoever wants it",
         handler=get,
+        parameters=(
+            Parameter(
+                name="secrets", help="Whether secrets are shown too, to admins.", kind="flag"
+            ),
+        ),
         answers={200: (YAML, schemas.STRING)},
     ),
     Endpoint(

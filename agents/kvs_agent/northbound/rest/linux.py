@@ -14,6 +14,7 @@ from kvscheduler import Retrieved
 from . import schemas
 from .endpoint import JSON, Answer, Call, Endpoint
 from .go_json import go_json
+from .scheduler_values import retrieved
 
 __all__ = ["ENDPOINTS"]
 
@@ -81,7 +82,7 @@ def _family(address: str) -> int:
 
 async def _retrieved(call: Call, prefix: str) -> Mapping[str, Retrieved]:
     with call.service.calls.timed("Dump"):
-        return await call.service.core.scheduler.retrieve(prefix)
+        return await retrieved(call.service.core.scheduler, prefix)
 
 
 def _links(call: Call) -> dict[str, Link]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import shutil
 import time
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from kvscheduler.drawing import Arrow, Box, Drawing, dot, mermaid
 from . import schemas
 from .endpoint import TEXT, Answer, Call, Endpoint, Fault, Parameter
 from .scheduler_past import GROUP, recorded
-from .targets import Nodes
+from .targets import Nodes, Standing
 
 __all__ = ["ENDPOINTS"]
 
@@ -55,17 +54,18 @@ async def graph(call: Call) -> Answer:
         return Answer(mermaid(drawing), media=TEXT)
     if form != "svg":
         return Answer(dot(drawing), media=TEXT)
-    return Answer(await _svg(dot(drawing)), media=SVG)
+    policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+    return Answer(await _svg(dot(drawing)), media=SVG, headers=policy)
 
 
 def _drawing(nodes: Nodes, found: Sequence[Revision], touched: set[str]) -> Drawing:
     places = {one.key: place for place, one in enumerate(found)}
-    standing = {one.key: one for one in found}
+    standing = Standing(found)
     boxes: list[Box] = []
     arrows: list[Arrow] = []
     missing: dict[str, int] = {}
     for place, revision in enumerate(found):
-        whole = dataclasses.replace(revision, value=nodes.value(revision))
+        whole = nodes.whole(revision)
         colour = _COLOURS.get(whole.state, _BAD)
         if whole.key in touched:
             colour = TOUCHED

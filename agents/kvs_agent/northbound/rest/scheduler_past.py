@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any, Final
 
 from kvs_agent.northbound.access import Role
@@ -14,7 +12,7 @@ from kvs_agent.recording import Record, Revision
 
 from . import schemas, shapes, telling
 from .endpoint import JSON, TEXT, Answer, Call, Endpoint, Fault, Parameter
-from .targets import Nodes
+from .targets import Nodes, Standing
 
 __all__ = ["ENDPOINTS"]
 
@@ -64,7 +62,7 @@ async def key_timeline(call: Call) -> Answer:
     timeline = call.service.recorder.timeline(call.get("key"))
     if not timeline:
         return Answer(None)
-    nodes = Nodes(call.service.core.scheduler)
+    nodes = Nodes(call.service.core.scheduler, call.get("key"))
     when = call.get("time")
     if when is None:
         return Answer([_node(call, nodes, one) for one in timeline])
@@ -74,18 +72,14 @@ async def key_timeline(call: Call) -> Answer:
 
 def _node(call: Call, nodes: Nodes, revision: Revision) -> dict[str, Any]:
     """Return one value's revision, with what stood beside it then."""
-    beside = [key for _, key in revision.unmet] + list(revision.derived)
-    graph = nodes.needed(revision)
     until = revision.until if revision.until is not None else time.time()
-    stood = call.service.recorder.at((revision.since + until) / 2, [*beside, *graph])
-    return shown(nodes, revision, {one.key: one for one in stood})
+    stood = call.service.recorder.at((revision.since + until) / 2)
+    return _shown(nodes, revision, Standing(stood))
 
 
-def shown(nodes: Nodes, revision: Revision, standing: dict[str, Revision]) -> dict[str, Any]:
+def _shown(nodes: Nodes, revision: Revision, standing: Standing) -> dict[str, Any]:
     """Return a revision in the predecessor's shape."""
-    whole = dataclasses.replace(
-        revision, value=nodes.value(revision), descriptor=nodes.descriptor(revision)
-    )
+    whole = nodes.whole(revision)
     return shapes.node(whole, nodes.label(whole), nodes.targets(whole, standing))
 
 
@@ -94,25 +88,20 @@ async def graph_snapshot(call: Call) -> Answer:
     call.service.following.catch_up()
     when = call.get("time")
     found = call.service.recorder.at(time.time() if when is None else when / _NS)
-    return Answer(_snapshot(Nodes(call.service.core.scheduler), found), is_large=True)
-
-
-def _snapshot(nodes: Nodes, found: Iterable[Revision]) -> list[dict[str, Any]]:
-    standing = {one.key: one for one in found}
-    return [shown(nodes, one, standing) for one in standing.values()]
+    nodes, standing = Nodes(call.service.core.scheduler), Standing(found)
+    return Answer([_shown(nodes, one, standing) for one in found], is_large=True)
 
 
 async def flag_stats(call: Call) -> Answer:
     """Count how often each flag had each value, in all that is recorded."""
     call.service.following.catch_up()
     flag, prefixes = call.get("flag"), tuple(call.get("prefix", ()))
-    nodes = Nodes(call.service.core.scheduler, has_graph=False)
+    nodes = Nodes(call.service.core.scheduler)
     counts: Counter[str] = Counter()
     for revision in call.service.recorder.revisions():
         if prefixes and not revision.key.startswith(prefixes):
             continue
-        whole = dataclasses.replace(revision, descriptor=nodes.descriptor(revision))
-        value = shapes.flags(whole).get(flag)
+        value = shapes.flags(nodes.whole(revision)).get(flag)
         if value is not None:
             counts[value] += 1
     return Answer({"TotalCount": counts.total(), "PerValueCount": dict(sorted(counts.items()))})

@@ -10,7 +10,7 @@ from google.protobuf import json_format
 
 from kvs_agent.northbound.access import Role
 from kvs_agent.value_status import base_status
-from kvscheduler import Descriptor, Origin, Retrieved, Scheduler
+from kvscheduler import Descriptor, Origin, Retrieved, Scheduler, SchedulerError
 from kvscheduler.errors import describe
 
 from . import schemas, shapes
@@ -70,13 +70,23 @@ def _serving(descriptors: list[_Descriptor], key: str) -> _Descriptor | None:
 
 async def _values(scheduler: Scheduler, view: str, prefix: str) -> Mapping[str, Retrieved]:
     if view == "SB":
-        return await scheduler.retrieve(prefix)
+        return await retrieved(scheduler, prefix)
     seen = scheduler.values(prefix, "desired" if view == "NB" else "configured")
     if view == "NB":
         return {key: Retrieved(key, one, None, Origin.NORTHBOUND) for key, one in seen.items()}
     return {
         key: Retrieved(key, one, None, scheduler.status(key).origin) for key, one in seen.items()
     }
+
+
+async def retrieved(scheduler: Scheduler, prefix: str) -> Mapping[str, Retrieved]:
+    """Read the southbound; a ``Fault`` says what of it cannot be read."""
+    try:
+        return await scheduler.retrieve(prefix)
+    except SchedulerError:
+        raise
+    except Exception as error:
+        raise Fault(500, f"the southbound cannot be read: {describe(error)}") from error
 
 
 def _key_value(key: str, one: Retrieved, metadata: Any) -> dict[str, Any]:

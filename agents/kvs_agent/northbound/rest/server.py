@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import ssl
 import time
 from collections.abc import Mapping
 from typing import Any, Final
@@ -17,6 +18,7 @@ from kvs_agent import tracing
 from kvs_agent.daemon.core import Core
 from kvs_agent.metrics import Metrics
 from kvs_agent.northbound.access import Access, Role
+from kvs_agent.orchestrator import Overloaded
 from kvs_agent.recording import Following, Limits, Recorder
 from kvs_agent.recording.calls import Calls
 from kvs_agent.recording.statistics import Statistics
@@ -31,7 +33,7 @@ from .openapi import description
 from .parsing import Routes, parameters
 from .security import Doorkeeper
 from .service import Service, known_value
-from .settings import Address, RestSettings, tls
+from .settings import Address, RestSettings, load_certificate, tls
 from .table import ENDPOINTS
 
 __all__ = ["RestServer"]
@@ -69,6 +71,7 @@ class RestServer:
             settings.header_s, settings.idle_s, time.monotonic
         )
         self._under_way = 0
+        self._context: ssl.SSLContext | None = None
         self._life = contextlib.AsyncExitStack()
         self._server: web.Server | None = None
         self._listener: Listener | None = None
@@ -87,7 +90,7 @@ class RestServer:
         """Begin to record and to answer."""
         settings = self._settings
         address = Address.of(settings.endpoint)
-        context = tls(settings, address)
+        context = self._context = tls(settings, address)
         self._credentials = Credentials(settings.passwords)
         self._doorkeeper = self._keeper(address, is_plain=context is None)
         self._server = web.Server(
@@ -127,8 +130,13 @@ class RestServer:
             await self._server.shutdown(grace_s)
 
     async def reload(self) -> None:
-        """Read the file of passwords again; ``CredentialsError``: all stays as it was."""
+        """Read passwords and certificates again, for what connects from now on.
+
+        ``CredentialsError`` or ``Insecure``: all stays as it was.
+        """
         self._credentials.reload()
+        if self._context is not None:
+            load_certificate(self._context, self._settings)
 
     # Connections.
 
@@ -154,6 +162,8 @@ class RestServer:
         try:
             answer = await self._answer(request)
         except Exception as error:  # noqa: BLE001 - whatever it is, it costs this request alone
+            if isinstance(error, Overloaded):
+                self._service.metrics.dropped()
             answer = faults.answer(error)
         finally:
             self._under_way -= 1
@@ -165,8 +175,13 @@ class RestServer:
         return response
 
     async def _answer(self, request: web.BaseRequest) -> Answer:
-        endpoint, parts = self._routes.find(request.method, request.path)
         client = _client(request)
+        try:
+            endpoint, parts = self._routes.find(request.method, request.path)
+        except Fault:
+            self._check_load(client)
+            raise
+        # Supervisors are always answered: these two cost next to nothing.
         if endpoint.role is not Role.NONE:
             self._check_load(client)
         transport = request.transport
@@ -233,6 +248,7 @@ def _client(request: web.BaseRequest) -> str:
 async def _response(answer: Answer) -> web.Response:
     headers = {
         "Cache-Control": "no-store",
+        "Server": "kvscheduler",
         "X-Content-Type-Options": "nosniff",
         **answer.headers,
     }

@@ -12,7 +12,7 @@ from typing import Final
 from kvs_agent.daemon.conf import setting
 from kvscheduler import SchedulerError
 
-__all__ = ["Address", "Insecure", "RestSettings", "tls"]
+__all__ = ["Address", "Insecure", "RestSettings", "load_certificate", "tls"]
 
 UNIX: Final = "unix:"
 PORT: Final = 9191
@@ -99,15 +99,9 @@ class RestSettings:
         default=120.0,
         is_duration=True,
     )
-    write_s: float = setting(
-        "write-timeout",
-        "How long a client may take to read an answer.",
-        default=60.0,
-        is_duration=True,
-    )
     idle_s: float = setting(
         "idle-timeout",
-        "How long a connection is kept between requests.",
+        "How long a connection is kept after a request; its answer has to be read by then.",
         default=75.0,
         is_duration=True,
     )
@@ -154,16 +148,22 @@ def tls(settings: RestSettings, where: Address) -> ssl.SSLContext | None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    try:
-        context.load_cert_chain(settings.certificate, settings.key)
-        for authority in settings.client_authorities:
-            context.load_verify_locations(authority)
-    except (OSError, ssl.SSLError) as error:
-        raise Insecure(f"the certificates cannot be used: {error}") from error
+    load_certificate(context, settings)
     if settings.client_authorities:
         needed = settings.needs_certificate
         context.verify_mode = ssl.CERT_REQUIRED if needed else ssl.CERT_OPTIONAL
     return context
+
+
+def load_certificate(context: ssl.SSLContext, settings: RestSettings) -> None:
+    """Read certificates; what is connected already goes on with those of before."""
+    assert settings.certificate is not None
+    try:
+        context.load_cert_chain(settings.certificate, settings.key)
+        for authority in settings.client_authorities:
+            context.load_verify_locations(authority)
+    except OSError as error:  # also what is wrong with TLS itself
+        raise Insecure(f"the certificates cannot be used: {error}") from error
 
 
 def _check_plain(settings: RestSettings, where: Address) -> None:

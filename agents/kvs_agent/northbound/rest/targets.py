@@ -3,89 +3,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+import bisect
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from kvs_agent.recording import Revision
-from kvscheduler import Descriptor, Scheduler
+from kvscheduler import Depends, DependsOnAny, Descriptor, Scheduler
 
-if TYPE_CHECKING:
-    import networkx
+__all__ = ["Nodes", "Standing"]
 
-__all__ = ["Nodes"]
+
+class Standing:
+    """What stood at one time, by key."""
+
+    def __init__(self, revisions: Iterable[Revision]) -> None:
+        self.by_key = {one.key: one for one in revisions}
+        self._sorted: list[str] | None = None
+
+    def matching(self, group: DependsOnAny, owner: str) -> list[str]:
+        """Return the keys that meet a dependency on any of many."""
+        if self._sorted is None:
+            self._sorted = sorted(self.by_key)
+        found = {key for prefix in group.prefixes for key in self._below(self._sorted, prefix)}
+        return sorted(key for key in found if key != owner and group.matches(key))
+
+    @staticmethod
+    def _below(keys: Sequence[str], prefix: str) -> Iterator[str]:
+        for at in range(bisect.bisect_left(keys, prefix), len(keys)):
+            if not keys[at].startswith(prefix):
+                return
+            yield keys[at]
 
 
 class Nodes:
-    """Completes revisions with what the descriptors and the graph of today say of them.
+    """Completes revisions with what the descriptors say of their values.
 
-    A value's needs follow from the value alone: where it is the same today, they are known. Of
-    one that has changed since, only what it waited for then was recorded.
+    What a value needs follows from the value alone. Descriptors are asked about those of today
+    only: of a value that has changed since, what it waited for then is all that is known.
+    ``key``: only this one will be asked about.
     """
 
-    def __init__(self, scheduler: Scheduler, *, has_graph: bool = True) -> None:
+    def __init__(self, scheduler: Scheduler, key: str = "") -> None:
         self._descriptors = {one.name: one for one in scheduler.descriptors}
-        self._graph: networkx.DiGraph[str] | None = scheduler.graph() if has_graph else None
+        self._values = {
+            **scheduler.values(key, "configured"),
+            **scheduler.values(key, "desired"),
+        }
+
+    def whole(self, revision: Revision) -> Revision:
+        """Return a revision with its descriptor, and the value that it has had all along."""
+        value = revision.value
+        if value is None and revision.until is None:
+            value = self._values.get(revision.key)
+        return dataclasses.replace(revision, value=value, descriptor=self.descriptor(revision))
 
     def descriptor(self, revision: Revision) -> str:
         """Return which descriptor served a value, "" for none."""
-        if revision.descriptor:
-            return revision.descriptor
-        return serving(self._descriptors, revision.key)
+        return revision.descriptor or _serving(self._descriptors, revision.key)
 
     def label(self, revision: Revision) -> str:
         """Return the name of a value for people."""
-        descriptor = self._descriptors.get(self.descriptor(revision))
+        descriptor = self._descriptors.get(revision.descriptor)
         try:
             return descriptor.label(revision.key) if descriptor is not None else ""
         except Exception:  # noqa: BLE001 - a descriptor's, and no reason to show nothing
             return revision.key
 
-    def value(self, revision: Revision) -> Any:
-        """Return a revision's value; of one that stands now, the graph may know it alone."""
-        if revision.value is None and self._graph is not None and revision.until is None:
-            return self._graph.nodes.get(revision.key, {}).get("value")
-        return revision.value
-
-    def targets(
-        self, revision: Revision, standing: Mapping[str, Revision]
-    ) -> Iterator[dict[str, Any]]:
-        """Yield what a value needs and derives; ``standing`` is what stood beside it."""
-        for label, key in self._needs(revision):
-            yield _target("depends-on", label, key, [key] if key in standing else [])
-        for label, keys in self._any_of(revision).items():
-            yield _target("depends-on", label, "", [key for key in keys if key in standing])
+    def targets(self, revision: Revision, standing: Standing) -> Iterator[dict[str, Any]]:
+        """Yield what a value needs, and what it derives."""
+        told = set()
+        for need in self._needs(revision):
+            if isinstance(need, DependsOnAny):
+                label = need.label or f"any of {' or '.join(need.prefixes)}"
+                matching = standing.matching(need, revision.key)
+                yield _target("depends-on", label, "", matching)
+            else:
+                label = need.label or need.key
+                yield _target("depends-on", label, need.key, standing.by_key)
+            told.add(label)
+        for label, key in revision.unmet:
+            if label not in told and key != revision.base:
+                yield _target("depends-on", label, key, standing.by_key)
         for key in revision.derived:
-            yield _target("derives", key, key, [key] if key in standing else [])
+            yield _target("derives", key, key, standing.by_key)
 
-    def needed(self, revision: Revision) -> list[str]:
-        """Return the keys that a value needs, as far as they are known."""
-        return [need for need, _ in self._edges(revision)]
-
-    def _edges(self, revision: Revision) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        graph = self._graph
-        if graph is None or revision.key not in graph:
-            return
-        today = graph.nodes[revision.key].get("value")
-        if today is revision.value or revision.value is None or today == revision.value:
-            for _, need, data in graph.out_edges(revision.key, data=True):
-                yield need, data
-
-    def _needs(self, revision: Revision) -> list[tuple[str, str]]:
-        found = {
-            need: need for need, data in self._edges(revision) if data["relation"] == "depends-on"
-        }
-        found.update({key: label for label, key in revision.unmet if key and key != revision.base})
-        return [(label, key) for key, label in sorted(found.items())]
-
-    def _any_of(self, revision: Revision) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {label: [] for label, key in revision.unmet if not key}
-        for need, data in self._edges(revision):
-            if data["relation"] == "any-of":
-                found.setdefault(str(data.get("label") or "any of several"), []).append(need)
-        return found
+    def _needs(self, revision: Revision) -> list[Depends | DependsOnAny]:
+        descriptor = self._descriptors.get(revision.descriptor)
+        today = self._values.get(revision.key)
+        if descriptor is None or today is None or not _same(today, revision.value):
+            return []
+        try:
+            return list(descriptor.dependencies(revision.key, today))
+        except Exception:  # noqa: BLE001 - as above
+            return []
 
 
-def serving(descriptors: Mapping[str, Descriptor[Any, Any]], key: str) -> str:
+def _same(one: object, other: object) -> bool:
+    return one is other or bool(one == other)
+
+
+def _serving(descriptors: Mapping[str, Descriptor[Any, Any]], key: str) -> str:
     """Return the name of the descriptor that serves a key, "" for none."""
     best = ""
     for name, one in descriptors.items():
@@ -98,5 +116,7 @@ def serving(descriptors: Mapping[str, Descriptor[Any, Any]], key: str) -> str:
     return best
 
 
-def _target(relation: str, label: str, key: str, matching: list[str]) -> dict[str, Any]:
+def _target(relation: str, label: str, key: str, found: Iterable[str]) -> dict[str, Any]:
+    """Return a target; ``found`` holds the keys that match, or may."""
+    matching = [key] if key and key in found else [] if key else list(found)
     return {"Relation": relation, "Label": label, "ExpectedKey": key, "MatchingKeys": matching}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping, Sequence
@@ -54,6 +55,7 @@ class GrpcServer:
         self._row = Row()
         self._trials = Trials(core.orchestrator, settings.trial_note)
         self._hearing = contextlib.ExitStack()
+        self._looking: asyncio.Task[None] | None = None
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -72,6 +74,7 @@ class GrpcServer:
         await self._trials.recover()
         interfaces = Interfaces(self._core.scheduler, self._row)
         self._hearing.enter_context(self._core.feed.listening(interfaces.hear))
+        self._looking = asyncio.create_task(interfaces.run(), name="notifications")
         self._server = server
         await server.start()
         logger.info("gRPC at %s", ", ".join(self.addresses))
@@ -82,6 +85,8 @@ class GrpcServer:
             await self._server.stop(grace_s)
             self._server = None
         self._hearing.close()
+        if self._looking is not None:
+            self._looking.cancel()
         await self._trials.close()
         for address in self._bound:
             if address.path is not None:

@@ -77,7 +77,7 @@ ENDPOINTS: Final = (
     Endpoint(
         method="PUT",
         path="/log/{logger}/{level}",
-        role=Role.ADMIN,
+        role=Role.WRITE,
         group=GROUP,
         summary="Set how much a logger tells",
         handler=log_set,

@@ -238,6 +238,7 @@ def test_the_file_of_passwords_is_read_again_and_a_broken_one_changes_nothing(
 @pytest.mark.parametrize(
     "line",
     [
+        "junk",
         "ops:read:plain",
         "ops:king:sha256$YQ==",
         ":read:sha256$YQ==",

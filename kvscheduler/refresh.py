@@ -20,6 +20,9 @@ __all__ = ["Found", "Refresher"]
 
 logger = logging.getLogger(__name__)
 
+# Kept here: to ask an enum for a member costs as much as a call.
+_OURS, _OTHERS = Origin.NORTHBOUND, Origin.SOUTHBOUND
+
 
 class Found:
     """What one descriptor retrieved; of keys below ``unknown`` prefixes nothing is concluded."""
@@ -164,7 +167,7 @@ class Refresher:
                 binding.validate(key, value)
         except Exception:  # noqa: BLE001 - planning reports it, with the key
             return None
-        return Retrieved(key, value, None, Origin.NORTHBOUND)
+        return Retrieved(key, value, None, _OURS)
 
     def _begin(
         self, binding: Binding, expected: Sequence[Retrieved], keys: Sequence[str] | None
@@ -226,7 +229,7 @@ class Refresher:
         observer, nodes = self._observer, self._graph.nodes
         for key, item in found.values.items():
             node = nodes.get(key)
-            if node is not None and item.origin is Origin.SOUTHBOUND and _is_ours(node):
+            if node is not None and item.origin is _OTHERS and _is_ours(node):
                 self._lose(node)  # another's stands in its place
             if node is None or not node.late:
                 observer.observe(key, found.binding, item.value, item.metadata, item.origin)
@@ -254,20 +257,18 @@ _NOWHERE = ("\0",)
 def _binding_of(node: Node | None) -> Binding | None:
     if node is None:
         return None
-    for spec in (node.have, node.want, node.doubt):
-        if spec is not None:
-            return spec.binding
-    return None
+    spec = node.have or node.want or node.doubt
+    return None if spec is None else spec.binding
 
 
 def _is_ours(node: Node) -> bool:
-    return node.have is not None and node.origin is Origin.NORTHBOUND and not node.late
+    return node.have is not None and node.origin is _OURS and not node.late
 
 
 def _expected(node: Node) -> Retrieved:
     spec = node.have or node.want or node.doubt
     assert spec is not None
-    origin = Origin.NORTHBOUND if node.want is not None else node.origin
+    origin = _OURS if node.want is not None else node.origin
     return Retrieved(node.key, spec.value, node.metadata, origin)
 
 

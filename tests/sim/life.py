@@ -101,6 +101,7 @@ class Life:
                     southbound.add(key, value, announce=True)
                 await self.scheduler.settle()
                 await story(self)
+            self.tally.count_out(self.scheduler)
 
         try:
             self.world.clock.run(main())
@@ -201,9 +202,10 @@ class Life:
         script.on_moment.append(rehearsal.now_and_then)
         outcome = await self._commit(edge, options, script, plan)
         script.committed()
-        refused = options.revert and edge.refused()
-        if isinstance(outcome, TransactionResult) and not (script.done or refused):
-            rehearsal.check(plan, outcome)
+        if isinstance(outcome, TransactionResult):
+            rehearsal.compare(plan, outcome.plan)
+            if not (script.done or (options.revert and edge.refused())):
+                rehearsal.check(plan, outcome)
         return outcome
 
     async def _commit(
@@ -213,7 +215,7 @@ class Life:
         newest = self._newest()
         last = -1 if newest is None else newest.number
         transaction = self.world.transaction(edge.changes, revert=options.revert, retry=retry)
-        self.tally.transactions += 1
+        self.tally.asked_for += 1
         try:
             if any(strike.kind is Kind.CANCEL for strike in script.due()):
                 task = asyncio.create_task(transaction.commit(expect))
@@ -286,7 +288,7 @@ class Life:
         await scheduler.settle()
         if not (options.retry and mends_itself(edge, struck, outcome)):
             await scheduler.resync("full")
-            self.tally.transactions += 1
+            self.tally.asked_for += 1
             await scheduler.settle()
 
     async def storm(

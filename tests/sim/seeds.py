@@ -202,7 +202,8 @@ def run_seed(seed: int, effort: Effort, say: Say | None = None) -> Tally:
     begun = time.process_time()
     one = Seed(seed, effort, tally, say)
     thresholds = gc.get_threshold()
-    gc.set_threshold(100_000, *thresholds[1:])  # a fifth of the time otherwise
+    gc.set_threshold(300_000, *thresholds[1:])  # a fifth of the time otherwise
+    gc.freeze()
     try:
         one.life.play(one.story)
     except Exception as error:
@@ -210,5 +211,6 @@ def run_seed(seed: int, effort: Effort, say: Say | None = None) -> Tally:
         raise
     finally:
         gc.set_threshold(*thresholds)
+        gc.unfreeze()
     tally.cpu_s = time.process_time() - begun
     return tally

@@ -113,15 +113,9 @@ class Refresher:
             and _may_hold(binding, prefix)
             and (only is None or binding.name in only)
         ]
-        names = {b.name for b in bindings}
         done: dict[str, Found] = {}
         while len(done) < len(bindings):
-            batch = [
-                b
-                for b in bindings
-                if b.name not in done
-                and not any(a in names and a not in done for a in self._after(b))
-            ]
+            batch = self._next(bindings, done)
             asked = [(b, self._begin(b, expected.get(b.name, []), None)) for b in batch]
             for found in [await self._hear(b, answer) for b, answer in asked]:
                 done[found.binding.name] = found
@@ -130,6 +124,14 @@ class Refresher:
                 if on_found is not None:
                     on_found(found)
         return [done[b.name] for b in bindings]
+
+    def _next(self, bindings: list[Binding], done: Mapping[str, Found]) -> list[Binding]:
+        """Return those of which all that are retrieved before them are done."""
+        left = [b for b in bindings if b.name not in done]
+        if not any(b.retrieve_after for b in left):
+            return left
+        names = {b.name for b in left}
+        return [b for b in left if names.isdisjoint(self._after(b))]
 
     def _after(self, binding: Binding) -> set[str]:
         """Return the names retrieved before this one, over descriptors that retrieve nothing."""
@@ -193,8 +195,10 @@ class Refresher:
 
     def _checked(self, binding: Binding, items: Iterable[Any]) -> dict[str, Retrieved]:
         values: dict[str, Retrieved] = {}
+        if not items:
+            return values
         dropped: list[Any] = []
-        for item in items or ():
+        for item in items:
             if not isinstance(item, Retrieved) or type(item.key) is not str or item.value is None:
                 dropped.append(item)
             elif item.key in values or not self._is_served(item.key, binding):
@@ -234,11 +238,11 @@ class Refresher:
             if node is None or not node.late:
                 observer.observe(key, found.binding, item.value, item.metadata, item.origin)
         for key in known:
-            is_unknown = key.startswith(found.unknown or _NOWHERE)
-            node = nodes.get(key)
-            if node is None or node.late or is_unknown or key in found.values:
+            if key in found.values or key.startswith(found.unknown or _NOWHERE):
                 continue
-            self._lose(node)
+            node = nodes.get(key)
+            if node is not None and not node.late:
+                self._lose(node)
 
     def _lose(self, node: Node) -> None:
         """Note a loss, also of what lives and dies with it and cannot be retrieved itself."""

@@ -59,13 +59,10 @@ class Binding:
     )  # fmt: skip
 
     def __init__(self, descriptor: Descriptor[Any, Any]) -> None:
-        methods, attributes = _methods_of(type(descriptor)), vars(descriptor)
+        methods = _methods_of(type(descriptor)).union(vars(descriptor))
 
         def own(name: str) -> Call | None:
-            if name not in methods and name not in attributes:
-                return None
-            given = getattr(descriptor, name)
-            return None if getattr(given, "__func__", given) is _DEFAULTS[name] else given
+            return getattr(descriptor, name) if name in methods else None
 
         self.descriptor = descriptor
         self.name = descriptor.name

@@ -38,6 +38,8 @@ def draft(graph: Graph, registry: Registry, change: Change, *, explained: bool =
     if plain is not None:
         return plain
     seeds = _seeds(graph, wants, change)
+    if not seeds:
+        return Draft(wants.specs, (), (), (), rejected=wants.rejected)
     held: dict[str, str] = {}
     denied: dict[str, str] = {}
     refused: dict[str, str] = {}

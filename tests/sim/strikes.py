@@ -141,9 +141,14 @@ class Script:
 
     # What happens, moment by moment.
 
-    def look(self, moment: str, call: Call) -> None:
-        """Note a moment of a southbound call."""
-        self._pass(moment, call)
+    def look(self, moment: str, call: Call | None = None) -> None:
+        """Note a moment of a southbound call, or of the journal."""
+        if self._count(_MOMENT) is not None and self.cancel is not None:
+            self.cancel()
+        if self.on_moment:
+            name = f"journal: {moment}" if call is None else f"{moment} of {call.kind} {call.key}"
+            for callback in self.on_moment:
+                callback(name)
 
     def journal(self, moment: str) -> None:
         """Note a moment of the journal; a write that is to fail fails here."""
@@ -154,15 +159,7 @@ class Script:
                 raise JournalError(message)
         elif moment == "after begin":
             self.written = True
-        self._pass(moment)
-
-    def _pass(self, moment: str, call: Call | None = None) -> None:
-        if self._count(_MOMENT) is not None and self.cancel is not None:
-            self.cancel()
-        if self.on_moment:
-            name = f"journal: {moment}" if call is None else f"{moment} of {call.kind} {call.key}"
-            for callback in self.on_moment:
-                callback(name)
+        self.look(moment)
 
 
 def singles(counts: dict[Place, int], *, waits: bool) -> Iterator[Strike]:

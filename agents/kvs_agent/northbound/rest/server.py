@@ -41,6 +41,8 @@ __all__ = ["RestServer"]
 logger = logging.getLogger(__name__)
 
 SWEEP_S: Final = 0.5
+# What comes of a body that nobody waits for is thrown away for so long.
+LINGER_S: Final = 1.0
 _UNIX: Final = "unix"
 
 
@@ -99,6 +101,7 @@ class RestServer:
             max_line_size=settings.max_header_bytes,
             max_field_size=settings.max_header_bytes,
             auto_decompress=False,
+            lingering_time=LINGER_S,
             access_log=None,
             logger=logger,
         )

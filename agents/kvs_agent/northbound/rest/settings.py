@@ -25,10 +25,7 @@ class Insecure(SchedulerError):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RestSettings:
-    """The REST server (``http.conf``).
-
-    Reachable from this machine alone unless TLS is configured.
-    """
+    """The REST server, for this machine alone unless TLS is configured."""
 
     disabled: bool = setting("disabled", "Whether there is no REST at all.", default=False)
     endpoint: str = setting(

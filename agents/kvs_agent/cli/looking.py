@@ -88,7 +88,7 @@ def explain(settings: Settings, key: str, *, color: str) -> int:
         if status.state is ValueState.NONEXISTENT:
             raise UserError(unknown_key(key, (each.key for each in session.scheduler.statuses())))
         click.echo(explanation.text(status, color=paint), color=paint)
-        if status.state is ValueState.PENDING and not status.unmet:
+        if status.state is ValueState.PENDING:
             _tell_last_failure(session.state, key)
         return 0
 

@@ -111,8 +111,8 @@ class RestServer:
         await listener.start()
         self._listener = listener
         self._life.enter_context(self._service.following.running())
-        sweeping = asyncio.create_task(self._sweep(), name="rest-sweep")
-        self._life.callback(sweeping.cancel)
+        for work in (self._sweep(), self._service.following.run()):
+            self._life.callback(asyncio.create_task(work, name="rest").cancel)
         logger.info("REST on %s", ", ".join(self.addresses))
 
     def _keeper(self, address: Address, *, is_plain: bool) -> Doorkeeper:

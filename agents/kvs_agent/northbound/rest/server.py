@@ -171,7 +171,7 @@ class RestServer:
         finally:
             self._under_way -= 1
             self._patience.idle(request.protocol)
-        logger.debug("%s %s %d", request.method, request.path, answer.status)
+        logger.debug("%s %s %d", request.method, request.rel_url.raw_path, answer.status)
         response = await _response(answer)
         if answer.status in _CLOSING:
             response.force_close()
@@ -306,6 +306,5 @@ def _service(core: Core, settings: RestSettings, limits: Limits | None, calls: C
         calls=calls,
         models={"kvscheduler.stats": lambda: statistics.data(names())},
         description=described_as,
-        deadline_s=settings.deadline_s,
         max_body_bytes=settings.max_body_bytes,
     )

@@ -19,12 +19,23 @@ import venv
 
 ROOT = pathlib.Path(__file__).resolve().parent
 LICENCE = "# SPDX-License-Identifier: Apache-2.0\n"
-SUFFIXES = ("_pb2.py", "_pb2.pyi")
+SUFFIXES = ("_pb2.py", "_pb2.pyi", "_pb2_grpc.py")
+# Services of others, which are called without stubs.
+FOREIGN = ("kvs_proto/etcd/",)
 
 
 def sources() -> list[str]:
     """Return the .proto files, relative to this folder."""
     return sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("*.proto"))
+
+
+def services() -> list[str]:
+    """Return those of the .proto files that define services of ours."""
+    return [
+        name
+        for name in sources()
+        if not name.startswith(FOREIGN) and "\nservice " in (ROOT / name).read_text()
+    ]
 
 
 def generator(folder: pathlib.Path) -> pathlib.Path:
@@ -41,7 +52,8 @@ def generate(python: pathlib.Path, out: pathlib.Path) -> list[pathlib.Path]:
     """Generate into a folder; return the files, relative to it."""
     protoc = [str(python), "-m", "grpc_tools.protoc", f"--proto_path={ROOT}"]
     subprocess.run([*protoc, f"--python_out={out}", f"--pyi_out={out}", *sources()], check=True)
-    made = sorted(path for path in out.rglob("*_pb2.py*") if path.name.endswith(SUFFIXES))
+    subprocess.run([*protoc, f"--grpc_python_out={out}", *services()], check=True)
+    made = sorted(path for path in out.rglob("*_pb2*.py*") if path.name.endswith(SUFFIXES))
     for path in made:
         path.write_text(LICENCE + path.read_text())
     return [path.relative_to(out) for path in made]
@@ -50,7 +62,7 @@ def generate(python: pathlib.Path, out: pathlib.Path) -> list[pathlib.Path]:
 def stale(made: list[pathlib.Path], out: pathlib.Path) -> list[str]:
     """Return the files that differ from what has just been generated, or should not be there."""
     _, differing, missing = filecmp.cmpfiles(ROOT, out, [str(path) for path in made], False)
-    there = {path.relative_to(ROOT) for path in ROOT.rglob("*_pb2.py*") if path.is_file()}
+    there = {path.relative_to(ROOT) for path in ROOT.rglob("*_pb2*.py*") if path.is_file()}
     extra = {path for path in there - set(made) if path.name.endswith(SUFFIXES)}
     return sorted({*differing, *missing, *map(str, extra)})
 

@@ -24,18 +24,21 @@ _sym_db = _symbol_database.Default()
 
 
 from ligato.linux.interfaces import interface_pb2 as ligato_dot_linux_dot_interfaces_dot_interface__pb2
+from ligato.linux.interfaces import state_pb2 as ligato_dot_linux_dot_interfaces_dot_state__pb2
 from ligato.linux.iptables import iptables_pb2 as ligato_dot_linux_dot_iptables_dot_iptables__pb2
 from ligato.linux.l3 import arp_pb2 as ligato_dot_linux_dot_l3_dot_arp__pb2
 from ligato.linux.l3 import route_pb2 as ligato_dot_linux_dot_l3_dot_route__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18ligato/linux/linux.proto\x12\x0cligato.linux\x1a\'ligato/linux/interfaces/interface.proto\x1a$ligato/linux/iptables/iptables.proto\x1a\x19ligato/linux/l3/arp.proto\x1a\x1bligato/linux/l3/route.proto\"\xde\x01\n\nConfigData\x12\x36\n\ninterfaces\x18\n \x03(\x0b\x32\".ligato.linux.interfaces.Interface\x12.\n\x0b\x61rp_entries\x18\x14 \x03(\x0b\x32\x19.ligato.linux.l3.ARPEntry\x12&\n\x06routes\x18\x15 \x03(\x0b\x32\x16.ligato.linux.l3.Route\x12@\n\x0brule_chains\x18\x64 \x03(\x0b\x32 .ligato.linux.iptables.RuleChainR\tRuleChainb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18ligato/linux/linux.proto\x12\x0cligato.linux\x1a\'ligato/linux/interfaces/interface.proto\x1a#ligato/linux/interfaces/state.proto\x1a$ligato/linux/iptables/iptables.proto\x1a\x19ligato/linux/l3/arp.proto\x1a\x1bligato/linux/l3/route.proto\"\xde\x01\n\nConfigData\x12\x36\n\ninterfaces\x18\n \x03(\x0b\x32\".ligato.linux.interfaces.Interface\x12.\n\x0b\x61rp_entries\x18\x14 \x03(\x0b\x32\x19.ligato.linux.l3.ARPEntry\x12&\n\x06routes\x18\x15 \x03(\x0b\x32\x16.ligato.linux.l3.Route\x12@\n\x0brule_chains\x18\x64 \x03(\x0b\x32 .ligato.linux.iptables.RuleChainR\tRuleChain\"Q\n\x0cNotification\x12\x41\n\tinterface\x18\x01 \x01(\x0b\x32..ligato.linux.interfaces.InterfaceNotificationb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ligato.linux.linux_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CONFIGDATA']._serialized_start=178
-  _globals['_CONFIGDATA']._serialized_end=400
+  _globals['_CONFIGDATA']._serialized_start=215
+  _globals['_CONFIGDATA']._serialized_end=437
+  _globals['_NOTIFICATION']._serialized_start=439
+  _globals['_NOTIFICATION']._serialized_end=520
 # @@protoc_insertion_point(module_scope)

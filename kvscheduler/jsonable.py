@@ -9,14 +9,20 @@ import importlib
 import math
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, TypeAlias
+from typing import Any
 
-__all__ = ["HIDDEN", "Json", "jsonable"]
+from .messages import HIDDEN, Json, plain_message
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+__all__ = ["HIDDEN", "Json", "Shown", "jsonable"]
 
 MAX_DEPTH = 50
-HIDDEN = "(secret)"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shown:
+    """A value as it was shown elsewhere, to be shown just so: such as one of another process."""
+
+    data: Json
 
 
 def jsonable(value: object, depth: int = MAX_DEPTH) -> Json:
@@ -28,6 +34,8 @@ def jsonable(value: object, depth: int = MAX_DEPTH) -> Json:
     """
     if value is None or isinstance(value, bool | int | float | str):
         return _scalar(value)
+    if isinstance(value, Shown):
+        return value.data
     if depth <= 0:
         return _named(value)
     if hasattr(value, "DESCRIPTOR") and hasattr(value, "SerializeToString"):
@@ -71,9 +79,11 @@ def _fields(value: object) -> Sequence[str] | None:
 
 def _message(value: object) -> Json:
     """Return a protobuf message in its JSON form, its fields in the order of their numbers."""
-    # By name: whoever holds a message has protobuf, and the engine shall not need it.
-    json_format = importlib.import_module("google.protobuf.json_format")
     try:
+        if (plain := plain_message(value)) is not None:
+            return plain
+        # By name: whoever holds a message has protobuf, and the engine shall not need it.
+        json_format = importlib.import_module("google.protobuf.json_format")
         return _ordered(json_format.MessageToDict(value), getattr(value, "DESCRIPTOR", None))
     except Exception:  # noqa: BLE001 - such as an Any of an unknown type; showing never fails
         # Not its repr: what cannot be read may be a secret.

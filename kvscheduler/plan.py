@@ -80,6 +80,14 @@ class Plan:
         return not self.operations
 
     @property
+    def waits(self) -> Sequence[tuple[int, ...]]:
+        """As ``edges``, as short as it was made: what is past the operations is a gate.
+
+        Who waits for a gate waits for all that the gate waits for.
+        """
+        return self._waits
+
+    @property
     def edges(self) -> tuple[tuple[int, ...], ...]:
         """For each operation the positions of those that must be done before it."""
         if self._edges is None:

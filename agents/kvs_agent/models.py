@@ -56,6 +56,8 @@ class Model:
     key: Callable[[Any], str]
     template: str
     category: str = "config"
+    # Those of the needed fields that a key is made of, where it is not all of them.
+    of_key: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -70,8 +72,16 @@ class Model:
 
     def faults(self, value: Message) -> str:
         """Return what a value lacks to have a key, "" for nothing."""
-        missing = [name for name in self.needed if not getattr(value, name)]
-        return f"needs {' and '.join(missing)}" if missing else ""
+        return _missing(value, self.needed)
+
+    def key_faults(self, value: Message) -> str:
+        """Return what a value lacks to name another one by its key, "" for nothing."""
+        return _missing(value, self.of_key or self.needed)
+
+
+def _missing(value: Message, needed: tuple[str, ...]) -> str:
+    missing = [name for name in needed if not getattr(value, name)]
+    return f"needs {' and '.join(missing)}" if missing else ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,6 +102,7 @@ MODELS = (
         needed=("network_name", "interface_name", "address"),
         key=lambda value: netalloc.keys.ip(value.network_name, value.interface_name),
         template="network/{{.NetworkName}}/interface/{{.InterfaceName}}",
+        of_key=("network_name", "interface_name"),
     ),
     Model(
         module="linux.interfaces",

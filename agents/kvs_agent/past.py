@@ -19,11 +19,12 @@ from kvscheduler.jsonable import Json, jsonable
 if TYPE_CHECKING:
     from kvscheduler import Executed, TransactionResult
 
-__all__ = ["Past", "PastError", "Step", "Transaction"]
+__all__ = ["Past", "PastError", "Step", "Transaction", "told_of"]
 
 VERSION = 1
 # The oldest go when there are more.
 KEPT = 1000
+_NO_END = 2**63 - 1
 
 _SCHEMA = """
 CREATE TABLE transactions (
@@ -112,10 +113,11 @@ class Past:
                 number = _insert(database, result)
             database.execute("DELETE FROM transactions WHERE number <= ?", (number - KEPT,))
 
-    def transactions(self, most: int) -> list[Transaction]:
-        """Return the newest transactions, oldest of these first."""
-        query = "SELECT * FROM transactions ORDER BY number DESC LIMIT ?"
-        return [_transaction(row) for row in reversed(self._read(query, most))]
+    def transactions(self, most: int, before: int = 0) -> list[Transaction]:
+        """Return the newest transactions before a number, oldest of these first; 0: of all."""
+        query = "SELECT * FROM transactions WHERE number < ? ORDER BY number DESC LIMIT ?"
+        rows = self._read(query, before or _NO_END, most)
+        return [_transaction(row) for row in reversed(rows)]
 
     def transaction(self, number: int) -> Transaction | None:
         """Return one transaction."""
@@ -162,6 +164,14 @@ class Past:
         if version:
             raise PastError(f"{self.path}: a newer kvsctl has written it (version {version})")
         database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+
+
+def told_of(number: int, result: TransactionResult) -> tuple[Transaction, list[Step]]:
+    """Return what would be read of a transaction, were it written under a number."""
+    errors = {key: describe(error) for key, error in result.errors.items()}
+    told = (result.started, result.duration_s, result.kind, result.description)
+    steps = [_step((*_row(number, one),)) for one in result.operations]
+    return Transaction(number, *told, result.reverted, errors), steps
 
 
 def _insert(database: sqlite3.Connection, result: TransactionResult) -> int:

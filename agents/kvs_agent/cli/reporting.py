@@ -3,17 +3,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
-import json
 import os
-import platform
-import shutil
-import subprocess
 import tarfile
 import time
-from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,21 +16,9 @@ from .session import Session, run
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from kvscheduler import Plan, Scheduler
+    from kvs_agent.evidence import Part
 
 __all__ = ["report"]
-
-PACKAGES = ("kvscheduler", "pyroute2", "protobuf", "networkx", "click", "PyYAML")
-TRANSACTIONS = 100
-ASKED = {
-    "links": ["address"],
-    "routes4": ["-4", "route", "show", "table", "all"],
-    "routes6": ["-6", "route", "show", "table", "all"],
-    "neighbours": ["neighbour"],
-}
-SECONDS_EACH = 10
-
-Part = tuple[str, str]
 
 
 @click.command()
@@ -59,87 +40,21 @@ def report(settings: Settings, out: Path) -> int:
     """
 
     async def work(session: Session) -> int:
+        from kvs_agent import evidence  # noqa: PLC0415 - the engine: not for --help
+        from kvs_agent.past import Past  # noqa: PLC0415 - as above
+
         drift = session.scheduler.transaction("kvsctl report", resync="downstream").plan()
-        parts = [*_about(), *_known(session.scheduler, drift), *_past(settings), *_kernel()]
+        parts = [
+            *evidence.about(),
+            *evidence.known(session.scheduler, drift),
+            *evidence.past(Past(settings.state)),
+            *evidence.kernel(),
+        ]
         _pack(out, parts)
         click.echo(f"{out}: {len(parts)} files; read it before you send it.")
         return 0
 
     return run(settings, work)
-
-
-def _about() -> Iterator[Part]:
-    about = {
-        "system": " ".join(platform.uname()),
-        "python": platform.python_version(),
-        "is_root": os.geteuid() == 0,
-        "packages": {name: _version(name) for name in PACKAGES},
-        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-    }
-    yield "about.json", json.dumps(about, indent=2)
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def _known(scheduler: Scheduler, drift: Plan) -> Iterator[Part]:
-    from kvscheduler.jsonable import jsonable  # noqa: PLC0415 - the engine: not for --help
-
-    for view in ("desired", "configured"):
-        values = {key: jsonable(one) for key, one in scheduler.values(view=view).items()}
-        yield f"{view}.json", json.dumps(values, indent=2)
-    statuses = [
-        {"key": one.key, "state": one.state.name, "error": str(one.error) if one.error else ""}
-        for one in scheduler.statuses()
-    ]
-    yield "statuses.json", json.dumps(statuses, indent=2)
-    yield "drift.json", json.dumps(drift.to_dict(), indent=2)
-    yield "drift.txt", drift.render() + "\n"
-
-
-def _past(settings: Settings) -> Iterator[Part]:
-    from kvs_agent.past import Past, PastError  # noqa: PLC0415 - as above
-
-    past = Past(settings.state)
-    try:
-        told = [
-            {
-                **dataclasses.asdict(one),
-                "steps": [dataclasses.asdict(step) for step in past.steps(one.number)],
-            }
-            for one in past.transactions(TRANSACTIONS)
-        ]
-        yield "history.json", json.dumps(told, indent=2)
-    except PastError as error:
-        yield "history.txt", f"{error}\n"
-
-
-def _kernel() -> Iterator[Part]:
-    """Yield what iproute2 says of our own namespace and of all named ones."""
-    program = shutil.which("ip", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
-    if program is None:
-        yield "kernel.txt", "ip is not installed\n"
-        return
-    places = _ip(program, ["netns", "list"])
-    for place in ("", *(line.split()[0] for line in places.splitlines() if line)):
-        inside = ["-n", place] if place else []
-        for name, question in ASKED.items():
-            shown = _ip(program, ["-d", "-j", *inside, *question])
-            yield f"kernel/{place or 'own namespace'}/{name}.json", shown
-
-
-def _ip(program: str, arguments: list[str]) -> str:
-    try:
-        done = subprocess.run(  # noqa: S603 - iproute2, and names of namespaces as it gave them
-            [program, *arguments], capture_output=True, timeout=SECONDS_EACH, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"{error}\n"
-    return (done.stdout or done.stderr).decode(errors="replace")
 
 
 def _pack(out: Path, parts: list[Part]) -> None:

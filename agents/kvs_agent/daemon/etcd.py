@@ -34,6 +34,7 @@ class EtcdPart:
     def __init__(self, settings: EtcdSettings, core: Core) -> None:
         self._settings = settings
         self._core = core
+        core.health.report("etcd", State.INIT)  # before anything else could make it ready
         self._client = etcd.Client(_client_settings(settings))
         decode: Decode = models.decode
         if settings.expand_variables:
@@ -52,7 +53,6 @@ class EtcdPart:
 
     async def run(self) -> None:
         """Follow and publish until cancelled."""
-        self._core.health.report("etcd", State.INIT)
         async with self._client, asyncio.TaskGroup() as tasks:
             tasks.create_task(self._source.run(), name="etcd")
             tasks.create_task(self._tell_first(), name="first sync with etcd")

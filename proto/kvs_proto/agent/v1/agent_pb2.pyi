@@ -106,7 +106,7 @@ class PlanResponse(_message.Message):
     def __init__(self, plan: _Optional[_Union[Plan, _Mapping]] = ...) -> None: ...
 
 class Plan(_message.Message):
-    __slots__ = ("operations", "pending", "invalid", "errors", "mark", "gates")
+    __slots__ = ("operations", "pending", "invalid", "errors", "mark", "gates", "protected")
     class PendingEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -128,19 +128,28 @@ class Plan(_message.Message):
         key: str
         value: InvalidValue
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[InvalidValue, _Mapping]] = ...) -> None: ...
+    class ProtectedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     OPERATIONS_FIELD_NUMBER: _ClassVar[int]
     PENDING_FIELD_NUMBER: _ClassVar[int]
     INVALID_FIELD_NUMBER: _ClassVar[int]
     ERRORS_FIELD_NUMBER: _ClassVar[int]
     MARK_FIELD_NUMBER: _ClassVar[int]
     GATES_FIELD_NUMBER: _ClassVar[int]
+    PROTECTED_FIELD_NUMBER: _ClassVar[int]
     operations: _containers.RepeatedCompositeFieldContainer[Operation]
     pending: _containers.ScalarMap[str, str]
     invalid: _containers.ScalarMap[str, str]
     errors: _containers.MessageMap[str, InvalidValue]
     mark: PlanMark
     gates: _containers.RepeatedCompositeFieldContainer[Gate]
-    def __init__(self, operations: _Optional[_Iterable[_Union[Operation, _Mapping]]] = ..., pending: _Optional[_Mapping[str, str]] = ..., invalid: _Optional[_Mapping[str, str]] = ..., errors: _Optional[_Mapping[str, InvalidValue]] = ..., mark: _Optional[_Union[PlanMark, _Mapping]] = ..., gates: _Optional[_Iterable[_Union[Gate, _Mapping]]] = ...) -> None: ...
+    protected: _containers.ScalarMap[str, str]
+    def __init__(self, operations: _Optional[_Iterable[_Union[Operation, _Mapping]]] = ..., pending: _Optional[_Mapping[str, str]] = ..., invalid: _Optional[_Mapping[str, str]] = ..., errors: _Optional[_Mapping[str, InvalidValue]] = ..., mark: _Optional[_Union[PlanMark, _Mapping]] = ..., gates: _Optional[_Iterable[_Union[Gate, _Mapping]]] = ..., protected: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class Gate(_message.Message):
     __slots__ = ("after",)

@@ -19,8 +19,8 @@ from tests.topologies import CABLE, UNPLUGGED, cables
 
 Golden = Callable[[str, str], None]
 
-# One stays until a signal ends it; the other is about machines that others have set up.
-TOLD_ELSEWHERE = {"watch", "import-existing"}
+# One stays until a signal ends it; the others are about machines set up by others, and agents.
+TOLD_ELSEWHERE = {"watch", "import-existing", "info"}
 A0 = "config/linux/interfaces/v2/interface/a0"
 ADDRESS = "linux/interface/a0/address/static/10.9.0.1/24"
 REFUSED_ROUTE = "config/linux/l3/v2/route/10.30.0.0/16/a1"

@@ -15,7 +15,7 @@ SOURCES := kvscheduler descriptors agents proto tests benchmarks examples
 CORE := kvscheduler/graph*,kvscheduler/planner/*,kvscheduler/executor*,kvscheduler/journal*
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types contracts protos protos-check tests cov sim search proof mutate bench man pictures fmt lock clean
+.PHONY: help setup demo test lint types contracts protos protos-check tests cov sim search proof mutate bench man reference pictures fmt lock clean
 
 help:  ## say what there is
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -79,6 +79,9 @@ bench: $(STAMP)  ## measure, and write benchmarks/RESULTS.md (QUICK=1: a glance,
 man: $(STAMP)  ## write the manual into build/man, from what the commands say (man -l build/man/kvsctl.1)
 	$(PY) -m kvs_agent.cli.manual build/man
 
+reference: $(STAMP)  ## write the reference of the agents' settings anew, from what they read
+	$(PY) -m kvs_agent.daemon.reference docs/settings.md
+
 pictures: $(STAMP)  ## take the pictures of a terminal in docs/pictures anew
 	$(PY) -m docs.pictures.record
 
@@ -93,6 +96,7 @@ lock:  ## choose the newest versions anew; look at the difference before committ
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/pip install --quiet uv
 	build/lock/bin/uv pip compile --upgrade $(LOCK) --extra dev -o requirements/dev.txt pyproject.toml
+	build/lock/bin/uv pip compile --upgrade $(LOCK) --extra agent --extra build -o requirements/agent.txt pyproject.toml
 	build/lock/bin/uv pip compile --upgrade $(LOCK) -o proto/requirements.txt proto/requirements.in
 
 clean:  ## remove everything that was made here

@@ -15,13 +15,21 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
+
 from kvs_agent import etcd
-from kvs_agent.daemon.compose import Settings, compose
+from kvs_agent.daemon.compose import compose
+from kvs_agent.daemon.loading import Settings
 from kvs_agent.daemon.settings import EtcdSettings
+from kvs_agent.northbound.grpc.settings import GrpcSettings
+from kvs_agent.northbound.rest.settings import RestSettings
 from kvs_agent.orchestrator import Item, Wish
 from kvs_descriptors.linux import keys
+from kvs_proto.agent.v1 import agent_pb2
 from kvscheduler import Descriptor
+from ligato.configurator import configurator_pb2
 from ligato.linux.interfaces.interface_pb2 import Interface
+from ligato.linux.linux_pb2 import ConfigData
 from tests.etcd.server import Etcd, binary
 
 from .measure import yardstick
@@ -33,6 +41,7 @@ LABEL = "bench"
 PREFIX = f"/vnf-agent/{LABEL}/"
 BATCH = 100  # of etcd's own limit of 128 operations in a transaction
 WAIT_S = 60.0
+PLANS = 5
 
 
 class Mock(Descriptor[Any, None]):
@@ -85,7 +94,9 @@ def settings(folder: Path, endpoints: tuple[str, ...] = ()) -> Settings:
         label=LABEL,
         config=folder / "conf",
         state=folder / "state",
-        etcd=EtcdSettings(endpoints=endpoints),
+        etcd=EtcdSettings(endpoints=endpoints, publish_status=bool(endpoints)),
+        grpc=GrpcSettings(endpoints=(f"unix:{folder / 'run' / 'grpc.sock'}",)),
+        rest=RestSettings(disabled=True),
     )
 
 
@@ -143,6 +154,38 @@ async def _prepare(folder: Path, count: int) -> None:
         await agent.core.orchestrator.apply(Wish(source="grpc", changes=changes))
 
 
+async def _over_grpc(folder: Path, count: int, updates: int) -> tuple[float, float]:
+    """Return the median seconds of an update that is waited for, and of a large plan."""
+    told = settings(folder)
+    async with living(told, Mock()), grpc.aio.insecure_channel(told.grpc.endpoints[0]) as channel:
+        update = channel.unary_unary(
+            "/ligato.configurator.ConfiguratorService/Update",
+            request_serializer=configurator_pb2.UpdateRequest.SerializeToString,
+            response_deserializer=configurator_pb2.UpdateResponse.FromString,
+        )
+        samples = []
+        for number in range(updates):
+            interfaces = [value(number % 100, number % 250)]
+            config = configurator_pb2.Config(linux_config=ConfigData(interfaces=interfaces))
+            began = time.perf_counter()
+            await update(configurator_pb2.UpdateRequest(update=config, wait_done=True))
+            samples.append(time.perf_counter() - began)
+        plan = channel.unary_unary(
+            "/kvscheduler.agent.v1.AgentService/Plan",
+            request_serializer=agent_pb2.PlanRequest.SerializeToString,
+            response_deserializer=agent_pb2.PlanResponse.FromString,
+        )
+        many = ConfigData(interfaces=[value(number) for number in range(1_000, 1_000 + count)])
+        change = agent_pb2.Change(values=configurator_pb2.Config(linux_config=many))
+        plans = []
+        for _ in range(PLANS):
+            began = time.perf_counter()
+            answer = await plan(agent_pb2.PlanRequest(change=change))
+            plans.append(time.perf_counter() - began)
+            assert len(answer.plan.operations) == count
+    return statistics.median(samples), statistics.median(plans)
+
+
 def _start(folder: Path) -> float:
     """Return the seconds from the start of a process until its agent is ready."""
     command = [sys.executable, "-m", "benchmarks.agent", str(folder)]
@@ -162,6 +205,9 @@ def rows(*, quick: bool) -> Iterator[Row]:
         asyncio.run(_prepare(folder / "stored", stored))
         samples = [_start(folder / "stored") for _ in range(starts)]
         yield _row(f"agent: process to ready, {stored:,} stored values", samples, yard_s, "1 s")
+        update_s, plan_s = asyncio.run(_over_grpc(folder / "grpc", count, changes))
+        yield _row("agent: gRPC Update of one value, wait_done", [update_s], yard_s, "3 ms")
+        yield _row(f"agent: plan of {count:,} values over gRPC", [plan_s], yard_s, "0.5 s")
         if binary() is None:
             yield Row("agent and etcd", "not measured: etcd is not installed")
             return

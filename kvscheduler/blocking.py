@@ -301,6 +301,11 @@ class Scheduler:
 
         return self._loop.look(copy)
 
+    @property
+    def descriptors(self) -> tuple[Descriptor[Any, Any], ...]:
+        """The registered descriptors, in the order of their registration."""
+        return self._scheduler.descriptors
+
     def graph(self) -> networkx.DiGraph[str]:
         """Return a snapshot of all values and what they need, for people and for analysis."""
         return self._loop.look(self._scheduler.graph)

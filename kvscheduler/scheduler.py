@@ -201,6 +201,11 @@ class Scheduler:
         """Return a read-only live mapping from label to metadata; KeyError for unknown names."""
         return MappingProxyType(self._engine.registry.bindings[descriptor].metadata)
 
+    @property
+    def descriptors(self) -> tuple[Descriptor[Any, Any], ...]:
+        """The registered descriptors, in the order of their registration."""
+        return tuple(binding.descriptor for binding in self._engine.registry)
+
     def graph(self) -> networkx.DiGraph[str]:
         """Return a snapshot of all values and what they need, for people and for analysis."""
         from .snapshot import snapshot  # noqa: PLC0415 - networkx costs 200 ms to import

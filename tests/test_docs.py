@@ -187,7 +187,8 @@ def test_every_link_leads_somewhere(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_every_file_that_is_named_exists(document: Path) -> None:
-    roots = [ROOT, ROOT / "kvscheduler", ROOT / "descriptors/kvs_descriptors", document.parent]
+    inside = ("kvscheduler", "descriptors/kvs_descriptors", "agents/kvs_agent")
+    roots = [ROOT, document.parent, *(ROOT / folder for folder in inside)]
     named = set(re.findall(r"`([\w./-]+\.(?:py|toml|proto|md))`", document.read_text("utf-8")))
 
     # `make bench` writes the results; until then they are only spoken of.

@@ -28,7 +28,7 @@ STATES = (
 
 MEMBERS = {
     "Scheduler": "register start close transaction notify settle resync refresh retrieve status"
-    " statuses values metadata graph history watch",
+    " statuses values metadata descriptors graph history watch",
     "Transaction": "set delete plan commit",
     "TransactionResult": "number ok errors operations plan check",
     "Plan": "operations pending invalid graph is_empty to_dict render to_dot to_mermaid",

@@ -20,7 +20,8 @@ POLL_S = 0.02
 
 def agent_command(folder: Path, *options: str) -> list[str]:
     """Return the command line of nsm-agent-linux with all of its files below a folder."""
-    places = [f"--config-dir={folder / 'conf'}", f"--state-dir={folder / 'state'}"]
+    names = {"config": "conf", "state": "state", "runtime": "run"}
+    places = [f"--{name}-dir={folder / place}" for name, place in names.items()]
     return [sys.executable, "-m", "kvs_agent.daemon", *places, *options]
 
 

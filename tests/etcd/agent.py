@@ -91,10 +91,10 @@ class Agent:
 
 @contextlib.asynccontextmanager
 async def agent(
-    client: Client, limits: Limits | None = None, **options: Any
+    client: Client, limits: Limits | None = None, *, patience_s: float = 30.0, **options: Any
 ) -> AsyncIterator[Agent]:
     southbound = Interfaces()
-    async with staged(southbound) as stage:
+    async with staged(southbound, patience_s=patience_s) as stage:
         source = EtcdSource(client, stage.orchestrator, models.decode, label=LABEL, **options)
         publisher = StatusPublisher(
             client, stage.scheduler, label=LABEL, limits=limits or Limits(ttl_s=2, pace_s=0.01)

@@ -6,12 +6,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from pathlib import Path
+
+import pytest
 
 from kvs_agent.etcd import Client, delete_op, put_op
 from kvs_agent.publishing.etcd import Limits
 from ligato.kvscheduler import value_status_pb2 as pb
 from tests.etcd.agent import INTERFACES, PREFIX, agent, key, settled, until, value
 from tests.etcd.following import Follower, client
+from tests.etcd.proxy import Proxy
 from tests.etcd.server import Etcd
 
 STATUS = f"{PREFIX}config-status/linux/interfaces/v2/interface/"
@@ -108,9 +112,8 @@ def test_statuses_go_when_the_agent_goes_and_when_it_is_killed(etcd: Etcd) -> No
                 with contextlib.suppress(BaseExceptionGroup):
                     async with agent(theirs):
                         await settled(one, a="CONFIGURED")
-                        await theirs.links.close()
                         # As after kill -9: no goodbye can be said.
-                        theirs.links._endpoints = ()
+                        await theirs.close()
                         raise RuntimeError("killed")
             assert await one.get(STATUS + "a") is not None
             await settled(one)
@@ -173,6 +176,29 @@ def test_statuses_outlive_kill_9_and_an_emptied_etcd(etcd: Etcd) -> None:
     asyncio.run(main())
 
 
+def test_an_agent_that_is_cut_off_loses_its_statuses_and_puts_them_anew(etcd: Etcd) -> None:
+    async def main() -> None:
+        async with (
+            client(etcd.endpoint) as near,
+            Proxy(etcd.client_port) as proxy,
+            client(proxy.endpoint, operation_timeout_s=1.0) as far,
+            agent(far) as made,
+        ):
+            await near.put(key("a"), value("a"))
+            await settled(near, a="CONFIGURED")
+
+            proxy.stall()
+            await settled(near)
+            await near.put(key("b"), value("b", host_if_name="a"))
+            assert not made.publisher.health.connected
+            proxy.resume()
+            await settled(near, a="CONFIGURED", b="CONFIGURED")
+
+            assert made.holds("a", "b")
+
+    asyncio.run(main())
+
+
 async def _flap(one: Client, rounds: int) -> int:
     """Make, change and delete a hundred values again and again; return the last revision."""
     for number in range(rounds):
@@ -200,6 +226,31 @@ def test_many_changes_are_written_as_few_and_end_as_they_stand(etcd: Etcd) -> No
             assert sum(len(change.events) for change in statuses.changes) < 40 * 100
 
     asyncio.run(main())
+
+
+def test_a_server_that_takes_less_is_given_less(
+    installed: None, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    arguments = ["--max-txn-ops", "20", "--max-request-bytes", "5000"]
+    small = Etcd(tmp_path / "small", arguments=arguments)
+    small.start()
+
+    async def main() -> None:
+        async with client(small.endpoint) as one, agent(one) as made:
+            for number in range(100):
+                await one.put(key(f"i{number}"), value(f"i{number}"))
+            await settled(one, **{f"i{number}": "CONFIGURED" for number in range(100)})
+            made.southbound.port.failed(INTERFACES + "i5", RuntimeError("x" * 10_000))
+            await until(lambda: "i5 is not published" in caplog.text)
+            await one.put(key("after"), value("after"))
+            states = {f"i{number}": "CONFIGURED" for number in range(100)}
+
+            await settled(one, **states, after="CONFIGURED")
+
+    try:
+        asyncio.run(main())
+    finally:
+        small.kill()
 
 
 def test_a_status_that_is_too_long_is_shortened_and_others_are_not(etcd: Etcd) -> None:

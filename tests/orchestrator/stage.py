@@ -55,10 +55,11 @@ async def staged(
     *descriptors: Descriptor[Any, Any],
     path: Path | None = None,
     sources: tuple[str, ...] = ("file", "etcd"),
+    patience_s: float = _PATIENCE_S,
     **options: Any,
 ) -> AsyncIterator[Stage]:
     """Run an orchestrator; its store is kept beside ``path``, if there is one."""
-    async with asyncio.timeout(_PATIENCE_S), Scheduler(descriptors) as scheduler:
+    async with asyncio.timeout(patience_s), Scheduler(descriptors) as scheduler:
         store = Store(path)
         orchestrator = Orchestrator(scheduler, store, **options)
         feed = Feed(scheduler)

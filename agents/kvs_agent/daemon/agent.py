@@ -65,7 +65,8 @@ class Agent:
     async def run(self, stop: asyncio.Event) -> None:
         """Live until ``stop`` is set; what was answered until then is done and kept."""
         core = self.core
-        core.health.report("engine", State.INIT)
+        for part in ("engine", "northbound"):
+            core.health.report(part, State.INIT)
         async with core.scheduler, asyncio.TaskGroup() as tasks:
             result = await core.orchestrator.start(self.sources)
             _tell_start(result)
@@ -96,6 +97,7 @@ class Agent:
             for server in self.servers:
                 await server.start()
                 started.append(server)
+            self.core.health.report("northbound", State.OK)
             yield
         finally:
             async with asyncio.TaskGroup() as tasks:

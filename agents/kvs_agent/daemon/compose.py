@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from importlib import metadata
-from pathlib import Path
 from typing import Any, Final
 
 from kvs_agent.orchestrator import Feed, Orchestrator, Store
@@ -16,79 +15,16 @@ from kvs_agent.sources.folder import Folder
 from kvs_descriptors.linux import with_namespaces
 from kvscheduler import Descriptor, Scheduler
 
-from . import conf
 from .agent import Agent, Part, Server
 from .core import About, Core
 from .health import Health, State
-from .settings import EngineSettings, EtcdSettings, FileSettings, LinuxSettings
+from .loading import Settings
 
-__all__ = ["Settings", "compose", "load"]
+__all__ = ["compose"]
 
 JOURNAL: Final = "journal.db"
 STORE: Final = "store.db"
-
-# Settings of the predecessor that mean nothing here.
-ETCD_IGNORED: Final = {
-    "auto-compact": "compaction is the operator's business; the agent copes with it",
-    "insecure-transport": "TLS is used where a certificate or https:// is named",
-    "reconnect-interval": "the agent comes back as soon as it can, with growing pauses",
-    "resync-after-reconnect": "what was missed is always caught up with",
-}
-_IGNORED: Final = {
-    "enable-txn-simulation": "each transaction is planned before it is carried out",
-    "print-txn-summary": "see the log level",
-}
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """All that an agent is told. ``config`` is where files without a path of their own are."""
-
-    name: str
-    label: str
-    config: Path
-    state: Path
-    engine: EngineSettings = dataclasses.field(default_factory=EngineSettings)
-    etcd: EtcdSettings = dataclasses.field(default_factory=EtcdSettings)
-    files: FileSettings = dataclasses.field(default_factory=FileSettings)
-    linux: LinuxSettings = dataclasses.field(default_factory=LinuxSettings)
-
-    @property
-    def owner(self) -> str:
-        """What is written into the marks of what this agent makes."""
-        return self.linux.owner or f"kvs-{self.label}"
-
-
-def load(
-    name: str, label: str, config: Path, state: Path, variables: Mapping[str, str]
-) -> Settings:
-    """Read the settings below a folder; ``ConfigError`` names all that is wrong in a file.
-
-    Of the predecessor's environment ``variables`` ETCD_ENDPOINTS, ETCD_EXPAND_ENV_VARS and
-    ENABLE_STATUS_PUBLISHING count, before the files.
-    """
-    return Settings(
-        name=name,
-        label=label,
-        config=config,
-        state=state,
-        engine=conf.read(config / "kvscheduler.conf", EngineSettings, _IGNORED),
-        etcd=_etcd_settings(config / "etcd.conf", variables),
-        files=conf.read(config / "initfileregistry.conf", FileSettings),
-        linux=conf.read(config / "linux.conf", LinuxSettings),
-    )
-
-
-def _etcd_settings(path: Path, variables: Mapping[str, str]) -> EtcdSettings:
-    settings = conf.read(path, EtcdSettings, ETCD_IGNORED)
-    endpoints = [one.strip() for one in variables.get("ETCD_ENDPOINTS", "").split(",")]
-    if any(endpoints):
-        settings = dataclasses.replace(settings, endpoints=tuple(filter(None, endpoints)))
-    if variables.get("ETCD_EXPAND_ENV_VARS"):
-        settings = dataclasses.replace(settings, expand_variables=True)
-    if variables.get("ENABLE_STATUS_PUBLISHING"):
-        settings = dataclasses.replace(settings, publish_status=True)
-    return settings
+SOCKET: Final = "agent.sock"
 
 
 def compose(settings: Settings, descriptors: Iterable[Descriptor[Any, Any]]) -> Agent:
@@ -109,6 +45,7 @@ def compose(settings: Settings, descriptors: Iterable[Descriptor[Any, Any]]) -> 
     if settings.etcd.endpoints:
         sources.append("etcd")
         parts.append(_etcd(settings, core))
+    servers += [_grpc(settings, core), *_rest(settings, core)]
     return Agent(
         core=core, store=store, sources=sources, parts=parts, servers=servers, first=first
     )
@@ -156,6 +93,24 @@ def _etcd(settings: Settings, core: Core) -> Part:
     from .etcd import EtcdPart  # noqa: PLC0415 - an optional extra: [etcd]
 
     return EtcdPart(settings.etcd, core)
+
+
+def _grpc(settings: Settings, core: Core) -> Server:
+    from kvs_agent.northbound.grpc.server import GrpcServer  # noqa: PLC0415 - an extra: [grpc]
+
+    told = settings.grpc
+    if settings.runtime is not None:
+        own = f"unix:{settings.runtime / SOCKET}"
+        told = dataclasses.replace(told, endpoints=(own, *told.endpoints))
+    return GrpcServer(core, told, told.access())
+
+
+def _rest(settings: Settings, core: Core) -> Iterator[Server]:
+    if settings.rest.disabled:
+        return
+    from kvs_agent.northbound.rest import RestServer  # noqa: PLC0415 - an optional extra: [rest]
+
+    yield RestServer(core, settings.rest, settings.grpc.access())
 
 
 def _folder(settings: Settings, core: Core) -> Folder:

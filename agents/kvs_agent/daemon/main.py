@@ -15,7 +15,8 @@ import click
 from kvs_agent.cli.failure import lines
 from kvs_descriptors import linux
 
-from .compose import Settings, compose, load
+from .compose import compose
+from .loading import Settings, load
 from .settings import DEFAULT_LABEL
 
 __all__ = ["linux_agent"]
@@ -44,6 +45,15 @@ LEVELS = ["debug", "info", "warning", "error"]
     help="Where it keeps what it was told and what it made.",
 )
 @click.option(
+    "--runtime-dir",
+    envvar="NSM_AGENT_RUNTIME",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("/run/nsm-agent-linux"),
+    show_default=True,
+    show_envvar=True,
+    help="Where its own socket is, agent.sock, for kvsctl --agent.",
+)
+@click.option(
     "--microservice-label",
     "--label",
     "label",
@@ -64,14 +74,27 @@ LEVELS = ["debug", "info", "warning", "error"]
 @click.option("--check", is_flag=True, help="Read the settings, say what is wrong, and end.")
 @click.version_option(package_name="kvscheduler", message="%(prog)s %(version)s")
 def _linux_agent(
-    config_dir: Path, state_dir: Path, label: str, log_level: str, *, check: bool
+    config_dir: Path,
+    state_dir: Path,
+    runtime_dir: Path,
+    label: str,
+    log_level: str,
+    *,
+    check: bool,
 ) -> int:
     """Keep this machine's networking as files, etcd, gRPC and REST say."""
     logging.basicConfig(
         level=log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
-    settings = load("nsm-agent-linux", label, config_dir, state_dir, os.environ)
+    places = Settings(
+        name="nsm-agent-linux",
+        label=label,
+        config=config_dir,
+        state=state_dir,
+        runtime=runtime_dir,
+    )
+    settings = load(places, os.environ)
     if check:
         click.echo(f"{config_dir}: nothing is wrong")
         return 0

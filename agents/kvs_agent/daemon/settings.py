@@ -16,7 +16,7 @@ DEFAULT_LABEL: Final = "vpp1"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
-    """The engine (``kvscheduler.conf``)."""
+    """The engine."""
 
     max_parallel: int = setting(
         "max-parallel", "How many calls of the southbound are under way at once.", default=1024
@@ -56,7 +56,7 @@ class EngineSettings:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class FileSettings:
-    """Configuration from files (``initfileregistry.conf``)."""
+    """Configuration from files."""
 
     disabled: bool = setting(
         "disable-initial-configuration", "Whether files are left unread.", default=False
@@ -75,7 +75,7 @@ class FileSettings:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LinuxSettings:
-    """Linux networking (``linux.conf``)."""
+    """Linux networking."""
 
     owner: str = setting(
         "owner",
@@ -87,7 +87,7 @@ class LinuxSettings:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class EtcdSettings:
-    """Configuration from etcd (``etcd.conf``); without an endpoint etcd is not used.
+    """Configuration from etcd; without an endpoint etcd is not used.
 
     Certificates are always verified: there is no setting that turns that off.
     """

@@ -63,6 +63,7 @@ _AWAY = frozenset(
         grpc.StatusCode.UNKNOWN,
     }
 )
+_TOO_MUCH = ("larger than max", "request is too large", "too many operations")
 
 
 def translate(error: grpc.aio.AioRpcError, endpoint: str) -> EtcdError:
@@ -73,7 +74,7 @@ def translate(error: grpc.aio.AioRpcError, endpoint: str) -> EtcdError:
         return Rewound(message) if "future revision" in details else Compacted(message)
     if code is grpc.StatusCode.NOT_FOUND and "lease" in details:
         return LeaseGone(message)
-    if "larger than max" in details or "request is too large" in details:
+    if any(words in details for words in _TOO_MUCH):
         return TooLarge(message)
     if code in _AWAY:
         return Unavailable(message, maybe_done=True)

@@ -101,6 +101,7 @@ class Links:
         self._current: Link | None = None
         self._retired: list[Link] = []
         self._dialing = asyncio.Lock()
+        self._is_closed = False
 
     @contextlib.asynccontextmanager
     async def link(self) -> AsyncIterator[Link]:
@@ -120,6 +121,8 @@ class Links:
     async def take(self) -> Link:
         """As ``link``, for those who keep it; to be given back."""
         async with self._dialing:
+            if self._is_closed:
+                raise RuntimeError("the client of etcd is closed")
             await self._sweep()
             link = self._current
             if link is None or not link.is_ready:
@@ -148,6 +151,7 @@ class Links:
 
     async def close(self) -> None:
         """Close all connections; calls under way are cancelled."""
+        self._is_closed = True
         links, self._retired = self._retired, []
         if self._current is not None:
             links.append(self._current)

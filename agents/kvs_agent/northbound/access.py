@@ -13,8 +13,8 @@ __all__ = ["Access", "AccessDenied", "Role", "role_of"]
 class Role(enum.IntEnum):
     """What a peer may do; each role may do what those below it may.
 
-    READ looks, WRITE changes what is wanted, ADMIN does what concerns the agent itself: log
-    levels, what is shown of secrets, commands of the southbound.
+    READ looks, WRITE changes what is wanted, and how much is logged; ADMIN sees secrets, and
+    gives commands to the southbound past the engine.
     """
 
     NONE = 0

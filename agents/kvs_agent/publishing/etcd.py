@@ -73,6 +73,8 @@ class StatusPublisher:
         self._scheduler = scheduler
         self._limits = limits or Limits()
         self._prefix = (agent_prefix(label) + STATUS).encode()
+        # Fewer than the limit, where the server turns out to take less.
+        self._most = self._limits.max_operations
         self._lease = 0
         self._renew_at = 0.0
         self._written: dict[str, bytes] = {}
@@ -183,8 +185,7 @@ class StatusPublisher:
     def _batch(self) -> Iterator[tuple[str, bytes | None]]:
         """Take from what waits as much as fits into one transaction, as it stands now."""
         count = size = 0
-        limits = self._limits
-        while self._waiting and count < limits.max_operations and size < limits.max_batch_bytes:
+        while self._waiting and count < self._most and size < self._limits.max_batch_bytes:
             key = next(iter(self._waiting))
             # Before it is looked at: what changes from now on waits again.
             del self._waiting[key]
@@ -209,11 +210,13 @@ class StatusPublisher:
         try:
             answer = await self._client.txn([self._operation(key, data) for key, data in batch])
         except BaseException as error:
-            # Some or all of it may have been done all the same.
+            # All of it may have been done all the same.
             for key, _ in batch:
                 self._written[key] = _UNSURE
-            if not isinstance(error, TooLarge):
-                self._waiting.update((key, None) for key, _ in batch)
+            if isinstance(error, TooLarge):
+                self._take_less(batch, error)
+                return
+            self._waiting.update((key, None) for key, _ in batch)
             raise
         for key, data in batch:
             if data is None:
@@ -221,6 +224,15 @@ class StatusPublisher:
             else:
                 self._written[key] = data
         self._note(connected=True, revision=answer.header.revision)
+
+    def _take_less(self, batch: list[tuple[str, bytes | None]], error: TooLarge) -> None:
+        """Write fewer at once, or, where it is one status that is too large, go on without it."""
+        if len(batch) == 1:
+            logger.warning("etcd: the status of %s is not published: %s", batch[0][0], error)
+            self._most = self._limits.max_operations
+        else:
+            self._waiting.update((key, None) for key, _ in batch)
+            self._most = len(batch) // 2
 
     def _operation(self, key: str, data: bytes | None) -> etcd_pb2.RequestOp:
         name = self._prefix + key[len(CONFIG) :].encode("utf-8", "surrogateescape")

@@ -20,7 +20,7 @@ from ..models import MODELS, Model
 from . import shape, yaml_guard
 from .problems import ConfigError, Problem
 
-__all__ = ["Configuration", "Place", "from_data", "load", "load_text", "to_data"]
+__all__ = ["Configuration", "Place", "from_data", "load", "load_raw", "load_text", "to_data"]
 
 _STEP = re.compile(r"([^\[\]]+)|\[([0-9]+)\]")
 
@@ -96,16 +96,17 @@ def load(
     twice = sorted({os.fspath(path) for path in paths if paths.count(path) > 1})
     if twice:
         raise ConfigError([Problem(text="is given twice", file=file) for file in twice])
-    reader = _merge([(os.fspath(path), _read(path, limits)) for path in paths], limits)
-    if reader.is_silent:
-        silence = "says nothing at all; to have nothing, write linuxConfig: {}"
-        reader.problems += [Problem(text=silence, file=os.fspath(path)) for path in paths]
-    return reader.configuration()
+    return _heard([(os.fspath(path), _read(path, limits)) for path in paths], limits)
 
 
 def load_text(text: str, file: str = "<text>") -> Configuration:
     """Read a configuration that is no file."""
     return _merge([(file, text.encode())], yaml_guard.Limits()).configuration()
+
+
+def load_raw(raw: bytes, file: str, limits: yaml_guard.Limits | None = None) -> Configuration:
+    """Read a configuration that has come in by other ways than a file; silence is an error too."""
+    return _heard([(file, raw)], limits or yaml_guard.Limits())
 
 
 def from_data(data: Any, file: str, path: tuple[str | int, ...] = ()) -> Configuration:
@@ -132,6 +133,15 @@ def _read(path: str | os.PathLike[str], limits: yaml_guard.Limits) -> bytes:
     with pathlib.Path(path).open("rb") as opened:
         # One byte more shows that there is too much, however much it is.
         return opened.read(limits.max_bytes + 1)
+
+
+def _heard(files: Sequence[tuple[str, bytes]], limits: yaml_guard.Limits) -> Configuration:
+    """Return what files say; ``ConfigError`` where they say nothing at all."""
+    reader = _merge(files, limits)
+    if reader.is_silent:
+        silence = "says nothing at all; to have nothing, write linuxConfig: {}"
+        reader.problems += [Problem(text=silence, file=file) for file, _ in files]
+    return reader.configuration()
 
 
 def _merge(files: Iterable[tuple[str, bytes]], limits: yaml_guard.Limits) -> _Reader:

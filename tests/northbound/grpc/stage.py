@@ -14,6 +14,7 @@ import grpc
 
 from kvs_agent.daemon import compose
 from kvs_agent.daemon.core import Core
+from kvs_agent.daemon.loading import Settings
 from kvs_agent.daemon.settings import FileSettings
 from kvs_agent.northbound.access import Access, Role
 from kvs_agent.northbound.grpc import GrpcServer, GrpcSettings
@@ -107,7 +108,7 @@ async def staged(
     path = folder / "agent" / "grpc.sock"
     settings = GrpcSettings(**{"endpoints": (f"unix:{path}",), **told})
     whole = compose.compose(
-        compose.Settings(
+        Settings(
             name="test-agent",
             label="test",
             config=folder,

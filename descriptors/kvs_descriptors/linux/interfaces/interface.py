@@ -33,6 +33,8 @@ from ..links import link, neighbours, offloading
 from ..links.link import Link
 from ..netlink import channel, codec
 from ..netlink.channel import Refused
+from . import counters
+from .counters import Counters
 from .deleting import Deleting
 from .inventory import Inventory
 from .lending import Lending
@@ -243,6 +245,10 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
     def is_retriable(self, error: Exception) -> bool:
         """Give up on what the kernel will not take, however often it is asked."""
         return not (isinstance(error, Refused) and error.errno in HOPELESS)
+
+    async def counters(self) -> dict[str, Counters]:
+        """Return how much each interface has sent and received, by its name."""
+        return await counters.of_links(self._kernel, self._southbound.metadata(self.name))
 
     async def retrieve(
         self, expected: Sequence[Retrieved], keys: Sequence[str] | None = None

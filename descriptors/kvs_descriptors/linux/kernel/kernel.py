@@ -140,6 +140,11 @@ class Kernel:
         path = self._path(place)
         return netns.identity(path) if path else self.namespaces.identity(place)
 
+    def open(self, place: str) -> int:
+        """Return a descriptor of the namespace that a place is; OSError where there is none."""
+        path = self._path(place)
+        return self.namespaces.open_path(path) if path else self.namespaces.open(place)
+
     def process_of(self, place: str) -> int:
         """Return the process that a place goes by, 0 for none."""
         kind, text = places.split(place)

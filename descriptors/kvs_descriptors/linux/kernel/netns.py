@@ -89,9 +89,14 @@ class NamespaceFolder:
 
     def enter_path(self, path: str) -> channel.Opened:
         """Open the namespace that a file anywhere stands for, likewise."""
+        return self._entered(self.open_path(path))
+
+    @staticmethod
+    def open_path(path: str) -> int:
+        """Return a descriptor of that namespace; FileNotFoundError where there is none."""
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         if _is_namespace(fd):
-            return self._entered(fd)
+            return fd
         os.close(fd)
         raise FileNotFoundError(errno.ENOENT, "not a network namespace", path)
 

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All that an agent is told, from one folder and the environment."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from kvs_agent.northbound.grpc.settings import IGNORED as _GRPC_IGNORED
+from kvs_agent.northbound.grpc.settings import GrpcSettings
+from kvs_agent.northbound.rest.settings import RestSettings
+
+from . import conf
+from .settings import EngineSettings, EtcdSettings, FileSettings, LinuxSettings
+
+__all__ = ["FILES", "Settings", "load"]
+
+S = TypeVar("S")
+
+# Settings of the predecessor that mean nothing here, and why.
+_ENGINE_IGNORED: Final = {
+    "enable-txn-simulation": "each transaction is planned before it is carried out",
+    "print-txn-summary": "see the log level",
+}
+_ETCD_IGNORED: Final = {
+    "auto-compact": "compaction is the operator's business; the agent copes with it",
+    "insecure-transport": "TLS is used where a certificate or https:// is named",
+    "reconnect-interval": "the agent comes back as soon as it can, with growing pauses",
+    "resync-after-reconnect": "what was missed is always caught up with",
+}
+_REST_IGNORED: Final = {
+    "use-https": "TLS is used where server-cert-file is named",
+    "enable-token-auth": "tokens are entries of password-file",
+}
+
+# Which file says what, in the order of the reference.
+FILES: Final[Mapping[str, tuple[type[Any], Mapping[str, str]]]] = {
+    "kvscheduler.conf": (EngineSettings, _ENGINE_IGNORED),
+    "initfileregistry.conf": (FileSettings, {}),
+    "linux.conf": (LinuxSettings, {}),
+    "etcd.conf": (EtcdSettings, _ETCD_IGNORED),
+    "grpc.conf": (GrpcSettings, _GRPC_IGNORED),
+    "http.conf": (RestSettings, _REST_IGNORED),
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All that an agent is told. ``config`` is where files without a path of their own are.
+
+    Below ``runtime`` is its own socket; None: there is none.
+    """
+
+    name: str
+    label: str
+    config: Path
+    state: Path
+    runtime: Path | None = None
+    engine: EngineSettings = dataclasses.field(default_factory=EngineSettings)
+    etcd: EtcdSettings = dataclasses.field(default_factory=EtcdSettings)
+    files: FileSettings = dataclasses.field(default_factory=FileSettings)
+    grpc: GrpcSettings = dataclasses.field(default_factory=GrpcSettings)
+    linux: LinuxSettings = dataclasses.field(default_factory=LinuxSettings)
+    rest: RestSettings = dataclasses.field(default_factory=RestSettings)
+
+    @property
+    def owner(self) -> str:
+        """What is written into the marks of what this agent makes."""
+        return self.linux.owner or f"kvs-{self.label}"
+
+
+def load(places: Settings, variables: Mapping[str, str]) -> Settings:
+    """Read the files below ``places.config``; ``ConfigError`` names all that is wrong in one.
+
+    Of the predecessor's environment ``variables`` ETCD_ENDPOINTS, ETCD_EXPAND_ENV_VARS and
+    ENABLE_STATUS_PUBLISHING count, before the files.
+    """
+    config = places.config
+    return dataclasses.replace(
+        places,
+        engine=_read(config, EngineSettings),
+        etcd=_with_environment(_read(config, EtcdSettings), variables),
+        files=_read(config, FileSettings),
+        grpc=_read(config, GrpcSettings),
+        linux=_read(config, LinuxSettings),
+        rest=_read(config, RestSettings),
+    )
+
+
+def _read(folder: Path, kind: type[S]) -> S:
+    name, ignored = next((name, ignored) for name, (one, ignored) in FILES.items() if one is kind)
+    return conf.read(folder / name, kind, ignored)
+
+
+def _with_environment(settings: EtcdSettings, variables: Mapping[str, str]) -> EtcdSettings:
+    endpoints = [one.strip() for one in variables.get("ETCD_ENDPOINTS", "").split(",")]
+    if any(endpoints):
+        settings = dataclasses.replace(settings, endpoints=tuple(filter(None, endpoints)))
+    if variables.get("ETCD_EXPAND_ENV_VARS"):
+        settings = dataclasses.replace(settings, expand_variables=True)
+    if variables.get("ENABLE_STATUS_PUBLISHING"):
+        settings = dataclasses.replace(settings, publish_status=True)
+    return settings

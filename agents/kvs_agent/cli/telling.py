@@ -16,7 +16,7 @@ from .session import Session, agent, run_on
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from .remote import About, Agent
+    from .remote import About, Agent, Part
 
 __all__ = ["info"]
 
@@ -55,13 +55,16 @@ def _lines(about: About) -> Iterator[str]:
     from kvscheduler.render import printable  # noqa: PLC0415 - as above
 
     ready = "ready" if about.ready else "not ready" if about.alive else "in trouble"
-    yield printable(f"{about.name} {about.version} ({about.label}), {ready}")
     since = datetime.datetime.fromtimestamp(about.started, datetime.UTC).astimezone()
-    yield f"  since     {since:%Y-%m-%d %H:%M:%S}"
-    for part in about.parts:
-        needed = "" if part.needed else "  (it does without)"
-        error = f"  {part.error}" if part.error else ""
-        yield printable(f"  {part.name:<9} {part.state}{error}{needed}")
-    yield printable(f"  sources   {', '.join(about.sources) or 'none'}")
     states = ", ".join(f"{count} {state}" for state, count in about.values.items())
-    yield f"  values    {states or 'none'}"
+    rows = {"since": f"{since:%Y-%m-%d %H:%M:%S}", **{one.name: _how(one) for one in about.parts}}
+    rows |= {"sources": ", ".join(about.sources) or "none", "values": states or "none"}
+    width = max(map(len, rows))
+    yield printable(f"{about.name} {about.version} ({about.label}), {ready}")
+    for name, told in rows.items():
+        yield printable(f"  {name:<{width}}  {told}")
+
+
+def _how(part: Part) -> str:
+    error = f": {part.error}" if part.error else ""
+    return f"{part.state}{error}" if part.needed else f"{part.state}{error} (not needed)"

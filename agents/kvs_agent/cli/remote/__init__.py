@@ -4,6 +4,6 @@
 from __future__ import annotations
 
 from .agent import Agent, connected
-from .reading import About
+from .reading import About, Part
 
-__all__ = ["About", "Agent", "connected"]
+__all__ = ["About", "Agent", "Part", "connected"]

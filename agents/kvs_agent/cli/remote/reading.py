@@ -27,6 +27,7 @@ from kvscheduler.jsonable import Shown
 
 __all__ = [
     "About",
+    "Part",
     "Said",
     "about",
     "check",

@@ -86,6 +86,10 @@ def test_one_word_is_a_list_of_one(tmp_path: Path) -> None:
     assert read(tmp_path, "spouts: a").spouts == ("a",)
 
 
+def test_a_path_is_relative_to_the_files_folder(tmp_path: Path) -> None:
+    assert read(tmp_path, "lid-file: a/lid").lid == tmp_path / "a" / "lid"
+
+
 def test_settings_that_mean_nothing_here_are_passed_over(tmp_path: Path) -> None:
     assert read(tmp_path, "polling: 3\ncups: 2", polling="has no poller") == Kettle(cups=2)
 

@@ -98,15 +98,15 @@ def plan_from(made: pb.Plan) -> Plan:
         raise ValueError("not a plan: it waits for what is not in it")
     errors = {key: InvalidValue(one.message, one.fields) for key, one in made.errors.items()}
     return Plan(
-        operations, waits, _ordered(made.pending), _ordered(made.invalid), made.mark.revision,
-        _ordered(errors),
+        operations, waits, _reasons(made.pending), _reasons(made.invalid), made.mark.revision,
+        errors,
     )  # fmt: skip
 
 
 def protected_from(made: pb.Plan) -> None:
     """Raise ``Protected`` where the plan would take away what is protected."""
     if made.protected:
-        raise Protected(_ordered(made.protected))
+        raise Protected(_reasons(made.protected))
 
 
 def operation_to(operation: Operation, after: Iterable[int] = ()) -> pb.Operation:
@@ -264,10 +264,10 @@ def _unmet_from(made: pb.Unmet) -> Unmet:
 
 
 def _fill(made: Any, found: Mapping[str, str]) -> None:
+    """Add reasons by key, in their order."""
     for key, text in found.items():
-        made[key] = clean(text)
+        made.add(key=key, text=clean(text))
 
 
-def _ordered(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a map of the wire, which has no order, in that of its keys."""
-    return {key: found[key] for key in sorted(found)}
+def _reasons(made: Iterable[pb.Reason]) -> dict[str, str]:
+    return {one.key: one.text for one in made}

@@ -107,17 +107,37 @@ class Ledger:
     def take_back(self) -> None:
         """Have what was to pass for another value without an operation pass for the old one.
 
-        Unless the base that it was to follow has come about: then it has moved.
+        Unless what it was to stand on has come about: then it has moved.
         """
         graph = self.graph
-        for key, have in self._passing.items():
-            node = graph.nodes[key]
-            base = None if node.have is None else graph.nodes.get(node.have.base or "")
-            if node.have is None or (base is not None and base.have is base.want):
+        # Bases first: what derives from them follows them.
+        for key in sorted(self._passing, key=self._is_derived):
+            node, have = graph.nodes[key], self._passing[key]
+            if node.have is None or self._has_moved(key, node.have):
                 continue
+            if have is not None and have.is_fact and graph.have(have.base or "") is None:
+                have = None  # it went with its base, and has not come with another
             graph.set_have(node, have, node.metadata)
             graph.unsettled[key] = None
             self.find_out(key)
+
+    def _is_derived(self, key: str) -> bool:
+        have = self.graph.nodes[key].have
+        return have is not None and have.base is not None
+
+    def _has_moved(self, key: str, spec: Spec) -> bool:
+        graph = self.graph
+        if spec.base is not None:
+            base = graph.nodes.get(spec.base)
+            return base is not None and base.have is base.want
+        return all(graph.have(need) is not None for need in spec.needs) and all(
+            any(
+                graph.have(other) is not None and other != key and group.matches(other)
+                for prefix in group.prefixes
+                for other in graph.below(prefix)
+            )
+            for group in spec.anyof
+        )
 
     def _unblock(self, key: str, *, retrying: bool) -> None:
         node = self.graph.nodes.get(key)

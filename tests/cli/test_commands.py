@@ -374,9 +374,11 @@ def test_where_the_state_is_lost_nothing_is_taken_for_unwanted(machine: Machine)
     assert links(machine) == before
 
 
-def links(machine: Machine) -> str:
+def links(machine: Machine) -> list[str]:
     """Return the links of a cable's end, and their indexes, which new ones would not have."""
-    return machine.inside("left", "ip", "-o", "link").stdout
+    return re.findall(
+        r"^\d+: \S+", machine.inside("left", "ip", "-o", "link").stdout, re.MULTILINE
+    )
 
 
 def test_anothers_link_of_the_wanted_name_gets_the_addresses_and_keeps_itself(

@@ -117,7 +117,7 @@ def _grpc(settings: Settings, core: Core) -> Server:
     if settings.runtime is not None:
         own = f"unix:{settings.runtime / SOCKET}"
         told = dataclasses.replace(told, endpoints=(own, *told.endpoints))
-    return GrpcServer(core, told, told.access())
+    return GrpcServer(core, told, settings.access.access())
 
 
 def _rest(settings: Settings, core: Core) -> Iterator[RestServer]:
@@ -126,7 +126,7 @@ def _rest(settings: Settings, core: Core) -> Iterator[RestServer]:
     from kvs_agent.northbound.rest import RestServer  # noqa: PLC0415 - an optional extra: [rest]
 
     limits = _recorded(settings.engine)
-    yield RestServer(core, settings.rest, settings.grpc.access(), limits=limits)
+    yield RestServer(core, settings.rest, settings.access.access(), limits=limits)
 
 
 def _recorded(engine: EngineSettings) -> Limits:

@@ -116,7 +116,7 @@ class RestServer:
         logger.info("REST on %s", ", ".join(self.addresses))
 
     def _keeper(self, address: Address, *, is_plain: bool) -> Doorkeeper:
-        access = self._access
+        access = self._access if address.path is None else self._access.at_socket()
         if not address.is_local and access.anonymous is not Role.NONE:
             access = Access(access.by_san, Role.NONE, access.verified)
         has_names = is_plain and address.path is None

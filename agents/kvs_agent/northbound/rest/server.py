@@ -18,7 +18,6 @@ from kvs_agent import tracing
 from kvs_agent.daemon.core import Core
 from kvs_agent.metrics import Metrics
 from kvs_agent.northbound.access import Access, Role
-from kvs_agent.orchestrator import Overloaded
 from kvs_agent.recording import Following, Limits, Recorder
 from kvs_agent.recording.calls import Calls
 from kvs_agent.recording.statistics import Statistics
@@ -165,8 +164,6 @@ class RestServer:
         try:
             answer = await self._answer(request)
         except Exception as error:  # noqa: BLE001 - whatever it is, it costs this request alone
-            if isinstance(error, Overloaded):
-                self._service.metrics.dropped()
             answer = faults.answer(error)
         finally:
             self._under_way -= 1

@@ -29,6 +29,7 @@ __all__ = ["compose"]
 
 JOURNAL: Final = "journal.db"
 STORE: Final = "store.db"
+TRIAL: Final = "trial.json"
 SOCKET: Final = "agent.sock"
 
 
@@ -113,7 +114,7 @@ def _etcd(settings: Settings, core: Core) -> Part:
 def _grpc(settings: Settings, core: Core) -> Server:
     from kvs_agent.northbound.grpc.server import GrpcServer  # noqa: PLC0415 - an extra: [grpc]
 
-    told = settings.grpc
+    told = dataclasses.replace(settings.grpc, trial_note=settings.state / TRIAL)
     if settings.runtime is not None:
         own = f"unix:{settings.runtime / SOCKET}"
         told = dataclasses.replace(told, endpoints=(own, *told.endpoints))

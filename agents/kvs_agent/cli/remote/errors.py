@@ -55,7 +55,7 @@ def _translated(error: grpc.aio.AioRpcError, named: Named, *, changes: bool) -> 
     told = {
         grpc.StatusCode.UNAUTHENTICATED: f"the agent at {where} does not know who you are"
         f" ({said}): show it a certificate, by --cert and --key",
-        grpc.StatusCode.PERMISSION_DENIED: f"the agent at {where} says no: {said}; its grpc.conf"
+        grpc.StatusCode.PERMISSION_DENIED: f"the agent at {where} says no: {said}; its access.conf"
         " says who has which role",
         grpc.StatusCode.DEADLINE_EXCEEDED: f"the agent at {where} has not answered within"
         f" {named.deadline_s:g} s{doubt}; --deadline says how long to wait",
@@ -72,6 +72,8 @@ def _translated(error: grpc.aio.AioRpcError, named: Named, *, changes: bool) -> 
 def _unavailable(where: str, said: str, doubt: str) -> str:
     reason = said.rpartition("last error: ")[2].removeprefix("UNKNOWN: ")
     if any(sign in said for sign in _UNREACHED):
+        if "CERTIFICATE_VERIFY_FAILED" in said:
+            return f"the agent's certificate at {where} is not to be believed: --ca says by whom"
         if "Permission denied" in said:
             return f"the agent's socket {where} is not open to you: its group may use it, and root"
         return f"no agent can be reached at {where} ({reason}): is it running, and is that right?"

@@ -121,17 +121,21 @@ def plan(told: pb.Plan) -> Plan:
     return Plan(
         operations,
         waits,
-        _ordered(told.pending),
-        _ordered(told.invalid),
+        _reasons(told.pending),
+        _reasons(told.invalid),
         told.mark.revision,
-        _ordered(errors),
+        errors,
     )
 
 
 def check(told: pb.Plan) -> None:
     """Raise ``Protected`` where a plan takes away what is not to be taken away."""
     if told.protected:
-        raise Protected(_ordered(told.protected))
+        raise Protected(_reasons(told.protected))
+
+
+def _reasons(told: Iterable[pb.Reason]) -> dict[str, str]:
+    return {one.key: one.text for one in told}
 
 
 def result(told: pb.Result, made: Plan) -> TransactionResult:

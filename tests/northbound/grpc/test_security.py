@@ -350,14 +350,3 @@ def test_a_new_certificate_is_used_without_a_restart(tmp_path: Path) -> None:
 )
 def test_who_is_on_this_machine_is_told_from_the_peer(peer: str, local: bool) -> None:
     assert is_local(peer) is local
-
-
-def test_settings_name_roles() -> None:
-    settings = GrpcSettings(roles={"DNS:a": "read"}, verified_role="none", local_role="admin")
-
-    access = settings.access()
-
-    assert access.by_san == {"DNS:a": Role.READ}
-    assert (access.anonymous, access.verified) == (Role.ADMIN, Role.NONE)
-    with pytest.raises(ValueError, match="no role"):
-        GrpcSettings(local_role="king").access()

@@ -103,7 +103,7 @@ class Serving:
     """Makes gRPC's handlers of methods."""
 
     def __init__(self, access: Access, limits: Limits, deadline_s: float) -> None:
-        self._access = access
+        self._access, self._at_socket = access, access.at_socket()
         self._limits = limits
         self._deadline_s = deadline_s
 
@@ -174,7 +174,8 @@ class Serving:
         if names is None and method.role > Role.NONE and not peers.is_local(context.peer()):
             # Encrypted, but anybody's.
             raise AccessDenied(method.role, Role.NONE, is_known=False)
-        role = self._access.check(method.role, names)
+        at_socket = context.peer().startswith("unix:")
+        role = (self._at_socket if at_socket else self._access).check(method.role, names)
         return Call(context, role, self._deadline_s)
 
 

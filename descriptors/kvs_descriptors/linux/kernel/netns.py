@@ -24,6 +24,9 @@ __all__ = ["FOLDER", "NamespaceFolder", "identity"]
 
 FOLDER = "/var/run/netns"
 
+NO_NAMESPACE = "not a network namespace"
+IN_THE_WAY = "what is there is no network namespace: remove it"
+
 NS_GET_NSTYPE = 0xB703
 NETLINK_ROUTE = 0
 LOOPBACK_INDEX = 1
@@ -77,11 +80,17 @@ class NamespaceFolder:
         """Return a descriptor of a namespace; FileNotFoundError where there is none."""
         names.check_namespace(name)
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-        fd = os.open(name, flags, dir_fd=self._directory())
+        try:
+            fd = os.open(name, flags, dir_fd=self._directory())
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            # Somebody's symbolic link: whatever is behind it, the name stands for nothing of ours.
+            raise FileNotFoundError(errno.ENOENT, NO_NAMESPACE, name) from None
         if _is_namespace(fd):
             return fd
         os.close(fd)
-        raise FileNotFoundError(errno.ENOENT, "not a network namespace", name)
+        raise FileNotFoundError(errno.ENOENT, NO_NAMESPACE, name)
 
     def enter(self, name: str) -> channel.Opened:
         """Open a namespace and look whether it is ours: only in a thread of one's own."""
@@ -98,7 +107,7 @@ class NamespaceFolder:
         if _is_namespace(fd):
             return fd
         os.close(fd)
-        raise FileNotFoundError(errno.ENOENT, "not a network namespace", path)
+        raise FileNotFoundError(errno.ENOENT, NO_NAMESPACE, path)
 
     def _entered(self, netns_fd: int) -> channel.Opened:
         try:
@@ -210,6 +219,8 @@ class NamespaceFolder:
         try:
             os.write(fd, self.mark.encode())
             os.link(f"/proc/self/fd/{fd}", name, dst_dir_fd=directory, follow_symlinks=True)
+        except FileExistsError:
+            raise channel.Refused(errno.EEXIST, IN_THE_WAY, self._path(name)) from None
         finally:
             os.close(fd)
 

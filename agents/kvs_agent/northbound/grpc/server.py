@@ -66,7 +66,8 @@ class GrpcServer:
         """Begin to answer; ``Unsafe`` where it would be open to those it should not be open to."""
         wanted = addresses.addresses(self._settings)
         server = grpc.aio.server(options=self._options())
-        serving = Serving(self._access, self._limits(), self._settings.deadline_s)
+        deadline_s = self._settings.deadline_s
+        serving = Serving(self._access, self._limits(), deadline_s, self._core.calls)
         server.add_generic_rpc_handlers(self._services(serving))
         certificates = Certificates(self._settings) if self._settings.is_secure else None
         for address in wanted:

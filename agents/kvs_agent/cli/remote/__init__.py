@@ -8,7 +8,7 @@ import os
 # Of gRPC's own words none is for people; ours say what they say. It reads this when it is loaded.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
-from .agent import Agent, connected  # noqa: E402 - see above
-from .reading import About, Part  # noqa: E402 - see above
+from .agent import Agent, connected
+from .reading import About, Part
 
 __all__ = ["About", "Agent", "Part", "connected"]

@@ -93,8 +93,11 @@ def daemon(machine: Machine, **settings: Mapping[str, object]) -> Iterator[Daemo
     folder = Path(tempfile.mkdtemp(prefix="agent-"))
     made = Daemon(machine, folder)
     try:
-        told = {"http": {"disabled": True}, "grpc": {"endpoint": []}, **settings}
-        made.set(**told)
+        quiet: dict[str, Mapping[str, object]] = {
+            "http": {"disabled": True},
+            "grpc": {"endpoint": []},
+        }
+        made.set(**{**quiet, **settings})
         made.start()
         yield made
     finally:

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import pytest
 
+from kvs_agent.cli.remote import reading
 from kvs_agent.northbound.grpc import wire
 from kvs_agent.orchestrator import Item, Wish
 from kvs_descriptors.linux import keys
@@ -65,8 +66,8 @@ def test_a_plan_reads_as_the_engines_own_and_changes_nothing(tmp_path: Path) -> 
         made = await planned(stage, *values, replace=True)
 
         own = stage.core.orchestrator.plan(wish)
-        assert wire.plan_from(made).render() == own.render()
-        assert wire.plan_from(made).to_dict() == own.to_dict()
+        assert reading.plan(made).render() == own.render()
+        assert reading.plan(made).to_dict() == own.to_dict()
         assert "1 to create, 1 to update" in own.render()
         assert sorted(stage.core.scheduler.values())[:2] == [A, keys.interface("c")]
 
@@ -286,7 +287,7 @@ def test_a_value_that_is_not_there_is_explained(tmp_path: Path) -> None:
         status = (await stage.agent.Explain(pb.ExplainRequest(key=key))).status
         unknown = await refused(stage.agent.Explain(pb.ExplainRequest(key="10.0.0.0/8/a")))
 
-        assert wire.status_from(status) == stage.core.scheduler.status(key)
+        assert reading.status(status) == stage.core.scheduler.status(key)
         assert unknown.code() is grpc.StatusCode.NOT_FOUND
         assert f"did you mean {key}?" in (unknown.details() or "")
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kvs_agent.cli.remote import reading
 from kvs_agent.northbound.grpc import wire
 from kvs_agent.protection import Protected
 from kvs_proto.agent.v1 import agent_pb2 as pb
@@ -69,7 +70,7 @@ def plans(draw: Any) -> Plan:
 def test_a_plan_over_the_wire_reads_the_same(plan: Plan) -> None:
     raw = wire.plan_to(plan).SerializeToString()
 
-    again = wire.plan_from(pb.Plan.FromString(raw))
+    again = reading.plan(pb.Plan.FromString(raw))
 
     assert again.render(color=True) == plan.render(color=True)
     assert again.to_dict() == plan.to_dict()
@@ -86,7 +87,7 @@ def test_a_message_of_many_fields_keeps_their_order() -> None:
     value = Interface(name="z", mtu=1, bridge=BridgeLink(ports=[port]), host_if_name="a")
     plan = Plan([Operation("create", "k", None, "d", None, value, "wanted")], [()])
 
-    again = wire.plan_from(wire.plan_to(plan))
+    again = reading.plan(wire.plan_to(plan))
 
     assert again.render() == plan.render()
 
@@ -98,7 +99,7 @@ def test_what_is_protected_is_refused_by_whoever_rebuilds_the_plan() -> None:
     made = wire.plan_to(plan)
 
     with pytest.raises(Protected, match="k is protected"):
-        wire.protected_from(made)
+        reading.check(made)
 
 
 @pytest.mark.parametrize("after", [[1], [2**32 - 1]])
@@ -106,12 +107,12 @@ def test_a_plan_that_waits_for_what_is_not_in_it_is_none(after: list[int]) -> No
     made = pb.Plan(operations=[pb.Operation(kind=pb.Operation.KIND_CREATE, after=after)])
 
     with pytest.raises(ValueError, match="not in it"):
-        wire.plan_from(made)
+        reading.plan(made)
 
 
 def test_an_operation_of_an_unknown_kind_is_none() -> None:
     with pytest.raises(ValueError, match="unknown kind"):
-        wire.plan_from(pb.Plan(operations=[pb.Operation(key="k")]))
+        reading.plan(pb.Plan(operations=[pb.Operation(key="k")]))
 
 
 def test_a_fingerprint_tells_plans_apart_that_look_the_same() -> None:
@@ -139,7 +140,7 @@ def test_a_status_over_the_wire_says_the_same() -> None:
         derived=(derived,),
     )
 
-    again = wire.status_from(wire.status_to(status, ["grpc"]))
+    again = reading.status(wire.status_to(status, ["grpc"]))
 
     assert str(again.error) == "no ? room"
     assert again.unmet == status.unmet

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Agent", "Prepared", "connected"]
 
+# Whose name changes are made in unless they say so.
+DEFAULT_SOURCE: Final = "grpc"
 PAGE: Final = 1000
 # Of the history, for what a shell offers.
 OFFERED: Final = 100
@@ -68,7 +70,21 @@ class Agent:
         asked = pb.PlanRequest(
             change=_change(change), revert=change.revert, resync=_resync(change), refresh=True
         )
-        return Prepared(self, change, await self._planned(asked))
+        told = await self._planned(asked)
+        if told.invalid and change.wanted is not None:
+            others = await self.of_others(change.source)
+            mine = [one for one in told.invalid if one.key not in others]
+            del told.invalid[:]
+            told.invalid.extend(mine)
+        return Prepared(self, change, told)
+
+    async def of_others(self, source: str) -> frozenset[str]:
+        """Return the keys that others want, and this source does not: their faults are not its."""
+        found = await self.values("", "desired", "")
+        mine = source or DEFAULT_SOURCE
+        return frozenset(
+            key for key, held in found.items() if held.sources and mine not in held.sources
+        )
 
     async def judged(self, wanted: Mapping[str, object]) -> Plan:
         """Return what values come to, by what the agent knows already."""
@@ -248,7 +264,12 @@ class Prepared:
             answer: pb.ApplyResponse = await self._agent.calls.Apply(
                 self._request(), timeout=self._agent.deadline_s
             )
-        return reading.result(answer.result, self.plan)
+        result = reading.result(answer.result, self.plan)
+        if not result.errors or self._change.wanted is None:
+            return result
+        others = await self._agent.of_others(self._change.source)
+        errors = {key: error for key, error in result.errors.items() if key not in others}
+        return result._replace(errors=errors)
 
 
 def _change(change: Change) -> pb.Change:

@@ -73,7 +73,8 @@ def _unavailable(where: str, said: str, doubt: str) -> str:
     reason = said.rpartition("last error: ")[2].removeprefix("UNKNOWN: ")
     if any(sign in said for sign in _UNREACHED):
         if "CERTIFICATE_VERIFY_FAILED" in said:
-            return f"the agent's certificate at {where} is not to be believed: --ca says by whom"
+            doubt = "is signed by nobody whom --ca names, or is for another name"
+            return f"the agent's certificate at {where} {doubt}"
         if "Permission denied" in said:
             return f"the agent's socket {where} is not open to you: its group may use it, and root"
         return f"no agent can be reached at {where} ({reason}): is it running, and is that right?"

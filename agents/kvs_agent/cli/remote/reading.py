@@ -176,6 +176,8 @@ def _operation(told: pb.Operation) -> Operation:
 
 
 def _kind(number: pb.Operation.Kind) -> str:
+    if number == pb.Operation.KIND_UNSPECIFIED:
+        raise ValueError("an operation of an unknown kind")
     return pb.Operation.Kind.Name(number).removeprefix("KIND_").lower()
 
 

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import dataclasses
 import math
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final, TypeAlias
 
@@ -48,6 +49,7 @@ class Call:
     context: Context
     role: Role
     deadline_s: float
+    begun: float = dataclasses.field(default_factory=time.monotonic)
 
     @property
     def source(self) -> str:
@@ -65,7 +67,9 @@ class Call:
     @property
     def patience_s(self) -> float:
         """How long the caller waits, less what an answer takes; no less than nothing."""
-        remaining = self._remaining_s() or self.deadline_s
+        remaining = self._remaining_s()
+        if remaining is None:
+            remaining = self.deadline_s - (time.monotonic() - self.begun)
         return max(0.0, remaining - min(MARGIN_S, remaining / 10))
 
     def _remaining_s(self) -> float | None:

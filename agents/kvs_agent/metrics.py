@@ -70,10 +70,6 @@ class Metrics:
                 executed.duration_s
             )
 
-    def dropped(self) -> None:
-        """Count a change that was refused since too many waited."""
-        self._counts.dropped += 1
-
     def text(self) -> str:
         """Return all metrics, as Prometheus reads them."""
         return generate_latest(self._registry).decode()
@@ -86,10 +82,10 @@ class Metrics:
 class _Counts:
     """What is counted beside the histograms."""
 
-    __slots__ = ("dropped", "failed", "processed", "processing_s")
+    __slots__ = ("failed", "processed", "processing_s")
 
     def __init__(self) -> None:
-        self.processed = self.dropped = self.failed = 0
+        self.processed = self.failed = 0
         self.processing_s = 0.0
 
 
@@ -106,7 +102,7 @@ class _Engine(Collector):
         counts, orchestrator = self._counts, self._core.orchestrator
         # The predecessor's counters lack the suffix that a counter has to have by now.
         yield _untyped("txn_processed", "How many transactions have ended.", counts.processed)
-        yield _untyped("txn_dropped", "How many changes were refused.", counts.dropped)
+        yield _untyped("txn_dropped", "How many changes were refused.", orchestrator.turns.refused)
         yield GaugeMetricFamily(
             f"{PREDECESSOR}queue_capacity",
             "How many changes may wait.",
@@ -115,6 +111,14 @@ class _Engine(Collector):
         yield GaugeMetricFamily(
             f"{PREDECESSOR}queue_length", "How many changes wait.", value=orchestrator.waiting
         )
+        waits = SummaryMetricFamily(
+            f"{PREDECESSOR}queue_wait_seconds",
+            "How long changes waited for their turn.",
+            labels=["txn_type"],
+        )
+        turns = orchestrator.turns
+        waits.add_metric([KINDS["transaction"]], turns.begun, turns.waited_s)
+        yield waits
         taken = SummaryMetricFamily(
             f"{PREDECESSOR}txn_process_duration_seconds",
             "How long transactions took, by the part of the work.",

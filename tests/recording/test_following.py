@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from kvs_agent.recording import Following
 from kvscheduler import TransactionResult, ValueStatus
 from tests.engine.stage import Plain
@@ -34,6 +36,26 @@ def test_results_come_before_the_statuses_that_they_changed() -> None:
         assert told[0] == "#3"
         assert [one for one in told if one.startswith("#")] == ["#3", "#4"]
         assert following.number == 4
+
+    play(story, Plain())
+
+
+def test_what_changes_no_status_is_told_in_time_too() -> None:
+    told: list[int] = []
+
+    async def story(stage: Stage) -> None:
+        following = Following(stage.scheduler, stage.feed)
+        following.results(lambda one: told.append(one.number))
+        all_told = asyncio.Event()
+        following.results(lambda one: all_told.set() if one.number == 4000 else None)
+        with following.running():
+            running = asyncio.create_task(following.run())
+            while stage.scheduler.history[-1].number < 4000:
+                await stage.apply(x=stage.scheduler.history[-1].number)
+            await all_told.wait()
+            running.cancel()
+
+        assert told == list(range(1, 4001))
 
     play(story, Plain())
 

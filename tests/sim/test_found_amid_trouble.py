@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from kvscheduler import ValueState
+from kvscheduler import JournalError, ValueState
 from kvscheduler.testing import (
     Fault,
     Item,
@@ -132,6 +132,34 @@ def test_a_fact_goes_with_its_base_where_it_could_not_pass_to_another() -> None:
         assert world.scheduler.status("f/2").state is ValueState.CONFIGURED
 
     play(run, World(kind=_Lax))
+
+
+def test_what_is_handed_back_stays_so_where_the_journal_refuses_the_undo() -> None:
+    journal = MemoryJournal()
+    begun: list[str] = []
+
+    def refuse(moment: str) -> None:
+        if moment == "before begin":
+            begun.append(moment)
+            if len(begun) == 2:
+                raise JournalError("the disk is full")
+
+    async def run(world: World) -> None:
+        world.southbound.add("a/1", N(), announce=True)
+        await world.scheduler.settle()
+        await world.commit({"a/1": N(shape=1), "c/2": N()})  # refused: others made it
+        world.southbound.fail("c/2", "delete", when=When.AFTER_EFFECT)
+        journal.moments.append(refuse)
+
+        with pytest.raises(JournalError):
+            await world.transaction({"a/1": None, "c/2": None}, revert=True).commit()
+        await world.scheduler.resync()
+
+        assert world.scheduler.status("a/1").state is ValueState.OBTAINED
+        assert not world.scheduler.status("a/1").adopted
+        assert journal.peek().made == {}
+
+    play(run, World(journal=journal))
 
 
 class _Lax(SimulatedDescriptor):

@@ -49,7 +49,8 @@ def _lines(status: ValueStatus, maker: str, *, color: bool, indent: int) -> Iter
     if indent == 0 and status.base is not None:
         yield f"{margin}  derived from {printable(status.base)}"
     if status.error is not None:
-        tried = f" ({status.operation})" if status.operation else ""
+        is_refused = status.state is ValueState.INVALID  # before anything was tried
+        tried = f" ({status.operation})" if status.operation and not is_refused else ""
         yield f"{margin}  error{tried}: {printable(describe(status.error))}"
     for unmet in status.unmet:
         if indent == 0 or unmet.key != status.base:  # how that one stands is told above

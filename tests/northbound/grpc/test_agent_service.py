@@ -15,7 +15,7 @@ from kvs_agent.northbound.grpc import wire
 from kvs_agent.orchestrator import Item, Wish
 from kvs_descriptors.linux import keys
 from kvs_proto.agent.v1 import agent_pb2 as pb
-from kvscheduler import InvalidValue, ValueState
+from kvscheduler import Depends, InvalidValue, Southbound, ValueState
 from ligato.netalloc.netalloc_pb2 import IPAllocation
 from tests.northbound.grpc.stage import (
     Interfaces,
@@ -110,6 +110,33 @@ def test_what_was_planned_is_applied_or_nothing_is(tmp_path: Path) -> None:
         assert list(stage.core.scheduler.values()) == [A]
 
     play(tmp_path, story)
+
+
+class Restless(Interfaces):
+    """Has news of something else each time it is asked while a plan is made."""
+
+    def attach(self, southbound: Southbound) -> None:
+        self.southbound = southbound
+        self.news = 0
+
+    def dependencies(self, key: str, value: Any) -> list[Depends]:
+        if key == A and self.news < 4:
+            self.news += 1
+            other = interface("other", mtu=1000 + self.news)
+            self.southbound.notify({keys.interface("other"): other})
+        return []
+
+
+def test_news_that_change_no_plan_stop_nobody(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        mark = (await planned(stage, interface("a"))).mark
+
+        result = await apply(stage, interface("a"), expect=mark)
+
+        assert result.ok
+        assert stage.core.scheduler.values()[A].name == "a"
+
+    play(tmp_path, story, Restless(), Routes())
 
 
 def test_with_revert_it_is_all_or_nothing(tmp_path: Path) -> None:
@@ -414,6 +441,6 @@ def test_info_says_which_agent_this_is(tmp_path: Path) -> None:
 
         assert (info.name, info.label, info.ready) == ("test-agent", "test", True)
         assert list(info.sources) == ["grpc"]
-        assert [one.name for one in info.components] == ["engine"]
+        assert "engine" in [one.name for one in info.components]
 
     play(tmp_path, story)

@@ -95,8 +95,8 @@ def test_a_dump_and_the_state_are_the_kernels(bench: Bench) -> None:  # noqa: F8
 def test_a_kernel_that_refuses_is_quoted_and_all_is_undone(bench: Bench) -> None:  # noqa: F811
     async def story(stage: Stage) -> None:
         await stage.configurator.Update(update(cable(bench), wait_done=True))
-        before = bench.ip("left", "address", "show")
         await inside(bench, "left", "ip", "link", "add", "taken", "type", "veth")
+        before = bench.names("left")
         wrong = config([veth("taken", "other", "left"), veth("other", "taken", "left", mtu=1300)])
         request = pb.ApplyRequest(change=pb.Change(values=wrong), revert=True)
 
@@ -104,7 +104,8 @@ def test_a_kernel_that_refuses_is_quoted_and_all_is_undone(bench: Bench) -> None
 
         assert (result.ok, result.reverted) == (False, True)
         assert keys.interface("taken") in result.errors
-        assert bench.ip("left", "address", "show")[: len(before)] == before
+        assert bench.names("left") == before
+        assert bench.texts("left", "red") == {"10.9.0.1/24"}
 
     act(bench, story)
 

@@ -75,14 +75,16 @@ def test_more_changes_than_may_wait_are_refused_and_none_is_lost() -> None:
 
     async def story(site: Site) -> None:
         interfaces.gate.clear()
-        asked = [asyncio.ensure_future(site.put(name)) for name in "abcdef"]
+        first = asyncio.ensure_future(site.put("a"))
+        await interfaces.begun.wait()
+        asked = [asyncio.ensure_future(site.put(name)) for name in "bcdef"]
         done, waiting = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
         while len(done) < 3:
             more, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             done |= more
         refused = [one.result() for one in done]
         interfaces.gate.set()
-        taken = [await one for one in waiting]
+        taken = [await one for one in (first, *waiting)]
 
         assert {one.status for one in refused} == {429}
         assert all(one.headers["Retry-After"] == "1" for one in refused)

@@ -179,6 +179,7 @@ def test_metrics_have_the_predecessors_names_and_our_own() -> None:
         lines = reply.text.splitlines()
         for line in (
             "ligato_kvscheduler_txn_processed 2.0",
+            'ligato_kvscheduler_queue_wait_seconds_count{txn_type="NBTransaction"} 1.0',
             "ligato_kvscheduler_txn_dropped 0.0",
             "ligato_kvscheduler_queue_capacity 1000.0",
             "ligato_kvscheduler_queue_length 0.0",

@@ -18,7 +18,6 @@ from kvs_agent import tracing
 from kvs_agent.daemon.core import Core
 from kvs_agent.metrics import Metrics
 from kvs_agent.northbound.access import Access, Role
-from kvs_agent.orchestrator import Overloaded
 from kvs_agent.recording import Following, Limits, Recorder
 from kvs_agent.recording.calls import Calls
 from kvs_agent.recording.statistics import Statistics
@@ -111,8 +110,8 @@ class RestServer:
         await listener.start()
         self._listener = listener
         self._life.enter_context(self._service.following.running())
-        sweeping = asyncio.create_task(self._sweep(), name="rest-sweep")
-        self._life.callback(sweeping.cancel)
+        for work in (self._sweep(), self._service.following.run()):
+            self._life.callback(asyncio.create_task(work, name="rest").cancel)
         logger.info("REST on %s", ", ".join(self.addresses))
 
     def _keeper(self, address: Address, *, is_plain: bool) -> Doorkeeper:
@@ -165,13 +164,11 @@ class RestServer:
         try:
             answer = await self._answer(request)
         except Exception as error:  # noqa: BLE001 - whatever it is, it costs this request alone
-            if isinstance(error, Overloaded):
-                self._service.metrics.dropped()
             answer = faults.answer(error)
         finally:
             self._under_way -= 1
             self._patience.idle(request.protocol)
-        logger.debug("%s %s %d", request.method, request.path, answer.status)
+        logger.debug("%s %s %d", request.method, request.rel_url.raw_path, answer.status)
         response = await _response(answer)
         if answer.status in _CLOSING:
             response.force_close()
@@ -306,6 +303,5 @@ def _service(core: Core, settings: RestSettings, limits: Limits | None, calls: C
         calls=calls,
         models={"kvscheduler.stats": lambda: statistics.data(names())},
         description=described_as,
-        deadline_s=settings.deadline_s,
         max_body_bytes=settings.max_body_bytes,
     )

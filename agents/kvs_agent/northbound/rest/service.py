@@ -30,7 +30,6 @@ class Service:
     calls: Calls
     models: Mapping[str, Callable[[], Any]]
     description: Callable[[], Mapping[str, Any]]
-    deadline_s: float
     max_body_bytes: int
 
     def value(self, key: str) -> Any:

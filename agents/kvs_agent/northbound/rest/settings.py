@@ -155,7 +155,10 @@ def tls(settings: RestSettings, where: Address) -> ssl.SSLContext | None:
 def load_certificate(context: ssl.SSLContext, settings: RestSettings) -> None:
     """Read certificates; what is connected already goes on with those of before."""
     assert settings.certificate is not None
+    assert settings.key is not None
     try:
+        for path in (settings.certificate, settings.key, *settings.client_authorities):
+            path.open("rb").close()  # says which one is not there; ssl does not
         context.load_cert_chain(settings.certificate, settings.key)
         for authority in settings.client_authorities:
             context.load_verify_locations(authority)

@@ -15,7 +15,7 @@ from ..settings import Named
 
 __all__ = ["AgentError", "NotThere", "translated"]
 
-_UNREACHED: Final = ("failed to connect", "DNS resolution failed", "Name or service not known")
+_UNREACHED: Final = ("failed to connect", "DNS resolution failed", "errors resolving")
 # What gRPC says itself where an agent has said nothing any more.
 _LOST: Final = ("Socket closed", "Connection reset", "recvmsg", "Broken pipe", "Stream removed",
                 "GOAWAY", "keepalive", "ping timeout", "Cancelling all calls")  # fmt: skip
@@ -70,14 +70,14 @@ def _translated(error: grpc.aio.AioRpcError, named: Named, *, changes: bool) -> 
 
 
 def _unavailable(where: str, said: str, doubt: str) -> str:
-    reason = said.rpartition("last error: ")[2].removeprefix("UNKNOWN: ")
+    reason = said.rpartition(": ")[2].rstrip("]")  # the system's own words, of many of gRPC's
     if any(sign in said for sign in _UNREACHED):
         if "CERTIFICATE_VERIFY_FAILED" in said:
             doubt = "is signed by nobody whom --ca names, or is for another name"
             return f"the agent's certificate at {where} {doubt}"
         if "Permission denied" in said:
             return f"the agent's socket {where} is not open to you: its group may use it, and root"
-        return f"no agent can be reached at {where} ({reason}): is it running, and is that right?"
+        return f"no agent can be reached at {where} ({reason}): is it running?"
     if any(sign in said for sign in _LOST):
         return f"the agent at {where} is gone ({reason}){doubt}"
     return f"the agent at {where} cannot do this now: {said}"

@@ -100,8 +100,11 @@ def test_what_is_wrong_with_the_wishes_of_others_is_not_ours(machine: Machine) -
         agent.end()
         agent.start()
 
+        planned = agent.kvsctl("plan", "ours.yaml")
         done = agent.kvsctl("apply", "-q", "ours.yaml")
 
+        assert "0 pending, 0 invalid" in planned.stdout
+        assert planned.returncode == 0
         assert agent.kvsctl("explain", A0).stdout.split()[1] == "INVALID"
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith("Done in ")
@@ -344,3 +347,24 @@ def test_without_an_agent_nothing_of_grpc_is_loaded(tmp_path: Path) -> None:
     )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_where_grpc_is_not_installed_its_extra_is_named(tmp_path: Path) -> None:
+    script = (
+        "import sys; sys.modules['grpc'] = None; from kvs_agent.cli import main;"
+        "sys.exit(main(['--agent', '/x', 'get']))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: --agent takes gRPC, which is not installed: pip install 'kvscheduler[cli,grpc]'\n"
+    )

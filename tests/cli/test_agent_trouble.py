@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+import pty
+import select
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ MANY = 150
 def agent(machine: Machine) -> Iterator[Daemon]:
     """Give an agent, and files for it."""
     Path("net.yaml").write_text(CABLE, encoding="utf-8")
+    Path("two.yaml").write_text(cables(2), encoding="utf-8")
     Path("many.yaml").write_text(cables(MANY), encoding="utf-8")
     with daemon(machine) as running:
         yield running
@@ -141,6 +144,56 @@ def test_a_signal_amid_a_change_waits_for_its_end(agent: Daemon) -> None:
     assert out.startswith("Done in ")
     assert err.splitlines()[-1] == "interrupted: what had begun was finished"
     assert agent.kvsctl("diff").returncode == 0
+
+
+def test_before_a_change_a_signal_withdraws(agent: Daemon) -> None:
+    assert agent.process is not None
+    os.kill(agent.process.pid, signal.SIGSTOP)
+    try:
+        command = [*kvsctl(), "--verbose", "--agent", agent.address, "apply", "net.yaml"]
+        with agent.machine.start(*command) as running:
+            assert running.stderr is not None
+            # By then the signals are held back, and the question is on its way.
+            while "asks" not in (line := running.stderr.readline()):
+                assert line
+            os.kill(running.pid, signal.SIGINT)
+            out, err = running.communicate(timeout=WAIT_S)
+    finally:
+        os.kill(agent.process.pid, signal.SIGCONT)
+
+    assert (running.returncode, out) == (128 + signal.SIGINT, "")
+    assert err.splitlines()[-1] == "interrupted: nothing was changed"
+    assert agent.kvsctl("get").stdout == ""
+
+
+def test_what_moves_before_somebody_says_yes_is_planned_again(agent: Daemon) -> None:
+    agent.kvsctl("apply", "-q", "net.yaml")
+    master, slave = pty.openpty()
+    command = [*kvsctl(), "--agent", agent.address, "destroy"]
+    with agent.machine.start(*command, tty=slave) as running:
+        os.close(slave)
+        shown = read_to(master, "Do this? [y/N]: ")
+        agent.kvsctl("apply", "-q", "two.yaml")
+        os.write(master, b"y\n")
+        again = read_to(master, "Do this? [y/N]: ")
+        os.write(master, b"y\n")
+        read_to(master, "Done in ")
+        assert running.wait(WAIT_S) == 0
+    os.close(master)
+
+    assert "interface/a1" not in shown
+    assert "the system has changed meanwhile: planned again" in again
+    assert "interface/a1" in again
+    assert agent.kvsctl("get").stdout == ""
+
+
+def read_to(master: int, text: str) -> str:
+    """Read from a terminal until a text has been shown."""
+    shown = ""
+    while text not in shown and select.select([master], [], [], WAIT_S)[0]:
+        shown += os.read(master, 65536).decode()
+    assert text in shown
+    return shown
 
 
 def test_values_that_exclude_each_other_are_named(agent: Daemon) -> None:

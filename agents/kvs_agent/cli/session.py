@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import click
 
+from .failure import UserError
 from .interrupt import Interrupts
 from .settings import Settings, is_begun
 from .target import Memory, Target
@@ -112,7 +113,13 @@ async def engine(
 
 def agent(named: Named) -> AbstractAsyncContextManager[Agent]:
     """Give the agent that is named."""
-    from .remote import connected  # noqa: PLC0415 - gRPC: for those alone who name an agent
+    try:
+        from .remote import connected  # noqa: PLC0415 - gRPC: for those alone who name an agent
+    except ModuleNotFoundError as error:
+        if error.name != "grpc":
+            raise
+        text = "--agent takes gRPC, which is not installed: pip install 'kvscheduler[cli,grpc]'"
+        raise UserError(text) from error
 
     return connected(named)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Agent", "Prepared", "connected"]
 
+logger = logging.getLogger(__name__)
+
 # Whose name changes are made in unless they say so.
 DEFAULT_SOURCE: Final = "grpc"
 PAGE: Final = 1000
@@ -45,6 +48,7 @@ VIEWS: Final = {
 async def connected(named: Named) -> AsyncIterator[Agent]:
     """Give an agent; the first call finds out whether it is there."""
     async with channel.opened(named) as way:
+        logger.debug("asks the agent at %s", named.address)
         yield Agent(named, way)
 
 
@@ -71,20 +75,24 @@ class Agent:
             change=_change(change), revert=change.revert, resync=_resync(change), refresh=True
         )
         told = await self._planned(asked)
-        if told.invalid and change.wanted is not None:
+        if change.wanted is not None and (told.invalid or told.pending):
             others = await self.of_others(change.source)
-            mine = [one for one in told.invalid if one.key not in others]
-            del told.invalid[:]
-            told.invalid.extend(mine)
+            for reasons in (told.invalid, told.pending):
+                mine = [one for one in reasons if one.key not in others]
+                del reasons[:]
+                reasons.extend(mine)
         return Prepared(self, change, told)
 
     async def of_others(self, source: str) -> frozenset[str]:
-        """Return the keys that others want, and this source does not: their faults are not its."""
-        found = await self.values("", "desired", "")
-        mine = source or DEFAULT_SOURCE
-        return frozenset(
-            key for key, held in found.items() if held.sources and mine not in held.sources
-        )
+        """Return what others want and this source does not, and what derives from that."""
+        mine, others, derived = source or DEFAULT_SOURCE, set(), {}
+        async for some in self._stream(self.calls.Statuses, pb.StatusesRequest()):
+            for one in some.statuses:
+                if one.sources and mine not in one.sources:
+                    others.add(one.key)
+                if one.base:
+                    derived[one.key] = one.base
+        return frozenset(others | {key for key, base in derived.items() if base in others})
 
     async def judged(self, wanted: Mapping[str, object]) -> Plan:
         """Return what values come to, by what the agent knows already."""

@@ -20,9 +20,9 @@ from prometheus_client.core import (
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from kvs_agent.daemon.calls import BUCKETS_S, Calls, Method
-from kvs_agent.daemon.core import Core
-from kvs_agent.daemon.health import State
+from kvs_agent.core.calls import BUCKETS_S, Calls, Method
+from kvs_agent.core.core import Core
+from kvs_agent.core.health import State
 from kvs_agent.recording.statistics import KINDS
 from kvscheduler import TransactionResult
 

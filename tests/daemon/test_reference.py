@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kvs_agent.daemon import conf
+from kvs_agent.core import conf
 from kvs_agent.daemon.loading import FILES, Settings, load
 from kvs_agent.daemon.reference import reference
 from kvs_agent.daemon.settings import AccessSettings

@@ -10,12 +10,11 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, Protocol, TypeAlias
 
+from kvs_agent.core.core import Core
+from kvs_agent.core.health import State
 from kvs_agent.orchestrator import Store
 from kvs_agent.past import PastError
 from kvscheduler import SchedulerError, TransactionResult
-
-from .core import Core
-from .health import State
 
 __all__ = ["Agent", "Part", "Server"]
 

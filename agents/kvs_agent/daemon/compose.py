@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
+from kvs_agent.core.core import About, Core
+from kvs_agent.core.health import Health, State
 from kvs_agent.orchestrator import Feed, Orchestrator, Store
 from kvs_agent.past import Past
 from kvs_agent.recording import Limits
@@ -17,8 +19,6 @@ from kvs_descriptors.linux import with_namespaces
 from kvscheduler import Descriptor, Scheduler
 
 from .agent import Agent, Part, Server
-from .core import About, Core
-from .health import Health, State
 from .loading import Settings
 from .settings import EngineSettings
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from kvs_agent.core import conf
 from kvs_agent.northbound.grpc.settings import IGNORED as _GRPC_IGNORED
 from kvs_agent.northbound.grpc.settings import GrpcSettings
 from kvs_agent.northbound.rest.settings import RestSettings
 from kvs_agent.sources.problems import ConfigError, Problem
 
-from . import conf
 from .settings import AccessSettings, EngineSettings, EtcdSettings, FileSettings, LinuxSettings
 
 __all__ = ["FILES", "Settings", "load"]

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from kvs_agent.core.conf import setting
 from kvs_agent.northbound.access import Access, role_of
-
-from .conf import setting
 
 __all__ = [
     "DEFAULT_LABEL",

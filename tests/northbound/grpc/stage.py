@@ -13,8 +13,8 @@ from typing import Any
 import grpc
 import pytest
 
+from kvs_agent.core.core import Core
 from kvs_agent.daemon import compose
-from kvs_agent.daemon.core import Core
 from kvs_agent.daemon.loading import Settings
 from kvs_agent.daemon.settings import FileSettings
 from kvs_agent.northbound.access import Access, Role

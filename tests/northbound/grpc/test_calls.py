@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kvs_agent.daemon.calls import BUCKETS_S, Calls, Method
+from kvs_agent.core.calls import BUCKETS_S, Calls, Method
 from kvs_agent.metrics import Metrics
 from kvs_proto.agent.v1 import agent_pb2 as pb
 from tests.northbound.grpc.stage import Stage, play, refused

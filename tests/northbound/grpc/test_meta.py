@@ -13,7 +13,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 
-from kvs_agent.daemon.health import State
+from kvs_agent.core.health import State
 from kvs_agent.models import MODELS
 from kvs_agent.northbound.grpc.reflection import V1, V1ALPHA
 from ligato.generic import meta_pb2 as pb

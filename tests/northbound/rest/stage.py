@@ -13,8 +13,8 @@ from typing import Any
 
 import aiohttp
 
-from kvs_agent.daemon.core import About, Core
-from kvs_agent.daemon.health import Health, State
+from kvs_agent.core.core import About, Core
+from kvs_agent.core.health import Health, State
 from kvs_agent.northbound.access import Access, Role
 from kvs_agent.northbound.rest import RestServer, RestSettings
 from kvs_agent.past import Past

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from kvs_agent.daemon.health import State
+from kvs_agent.core.health import State
 from tests.northbound.rest.stage import INTERFACES, Interfaces, Site, play
 
 

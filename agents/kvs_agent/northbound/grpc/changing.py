@@ -10,7 +10,7 @@ import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, TypeVar
 
-from kvs_agent.daemon.core import Core
+from kvs_agent.core.core import Core
 from kvs_agent.northbound.access import Role
 from kvs_agent.orchestrator import Item, Wish
 from kvs_agent.orchestrator.orchestrator import RETRY

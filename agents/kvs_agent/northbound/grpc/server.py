@@ -12,7 +12,7 @@ from typing import Any, Final
 import grpc
 from grpc_health.v1 import health_pb2
 
-from kvs_agent.daemon.core import Core
+from kvs_agent.core.core import Core
 from kvs_agent.northbound.access import Access
 from kvs_proto.agent.v1 import agent_pb2
 from ligato.configurator import configurator_pb2

@@ -20,8 +20,8 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
-from kvs_agent.daemon.calls import Calls
-from kvs_agent.daemon.calls import Method as Counted
+from kvs_agent.core.calls import Calls
+from kvs_agent.core.calls import Method as Counted
 from kvs_agent.northbound.access import Access, AccessDenied, Role
 
 from . import peers

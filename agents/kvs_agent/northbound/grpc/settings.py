@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import Final
 
-from kvs_agent.daemon.conf import setting
+from kvs_agent.core.conf import setting
 from kvscheduler import SchedulerError
 
 __all__ = ["DEFAULT_ENDPOINT", "IGNORED", "GrpcSettings", "Unsafe"]

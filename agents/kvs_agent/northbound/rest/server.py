@@ -15,7 +15,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from kvs_agent import tracing
-from kvs_agent.daemon.core import Core
+from kvs_agent.core.core import Core
 from kvs_agent.metrics import Metrics
 from kvs_agent.northbound.access import Access, Role
 from kvs_agent.recording import Following, Limits, Recorder

@@ -9,7 +9,7 @@ import ssl
 from pathlib import Path
 from typing import Final
 
-from kvs_agent.daemon.conf import setting
+from kvs_agent.core.conf import setting
 from kvscheduler import SchedulerError
 
 __all__ = ["Address", "Insecure", "RestSettings", "load_certificate", "tls"]

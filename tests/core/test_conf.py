@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from kvs_agent.daemon import conf
-from kvs_agent.daemon.conf import setting
+from kvs_agent.core import conf
+from kvs_agent.core.conf import setting
 from kvs_agent.sources.problems import ConfigError
 
 

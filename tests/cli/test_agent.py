@@ -80,6 +80,18 @@ def test_sources_are_told_to_programs(agent: Daemon) -> None:
     assert told["values"][A0]["name"] == "a0"
 
 
+def test_what_others_have_made_is_taken_as_it_is(machine: Machine) -> None:
+    machine.run("ip", "netns", "add", "left")
+    Path("net.yaml").write_text(CABLE, encoding="utf-8")
+    with daemon(machine) as agent:
+        planned = agent.kvsctl("plan", "net.yaml")
+        done = agent.kvsctl("apply", "-q", "net.yaml")
+
+    assert "Plan: 6 to create" in planned.stdout
+    assert done.stderr == ""
+    assert "6 created" in done.stdout
+
+
 def test_a_file_that_the_agent_follows_is_a_source(machine: Machine) -> None:
     with daemon(machine) as agent:
         (agent.folder / "etc" / "initial-config.yaml").write_text(CABLE, encoding="utf-8")

@@ -56,15 +56,21 @@ class Changing:
 
     async def plan(self, request: pb.PlanRequest, call: Call) -> pb.PlanResponse:
         """Return what a change would do."""
+        wish = _wish(request.change, call)
         if request.refresh:
-            await self._core.scheduler.refresh()
+            await self._look(wish)
         kind = request.resync
         if kind in (pb.RESYNC_KIND_DOWNSTREAM, pb.RESYNC_KIND_UPSTREAM):
             return pb.PlanResponse(plan=wire.plan_to(self._resync_plan(request)))
-        wish = _wish(request.change, call)
         is_full = kind == pb.RESYNC_KIND_FULL
         wish = dataclasses.replace(wish, revert=request.revert and not is_full, resync=is_full)
         return pb.PlanResponse(plan=wire.plan_to(self._core.orchestrator.plan(wish)))
+
+    async def _look(self, wish: Wish) -> None:
+        """Read the southbound; also whether what is about to be wanted is there already."""
+        holdings = self._core.orchestrator.holdings
+        wanted = holdings.propose(wish.source, wish.changes, replace=wish.replace).sets
+        await self._core.scheduler.refresh(wanted=wanted)
 
     def _resync_plan(self, request: pb.PlanRequest) -> Plan:
         if request.change.ByteSize():

@@ -92,7 +92,7 @@ def test_passwords_are_read_again_and_a_broken_file_changes_nothing(
     machine: Machine, tmp_path: Path, socket: Path
 ) -> None:
     token, line = token_line("ci", Role.READ)
-    (tmp_path / "conf" / "grpc.conf").write_text("local-role: none\n")
+    (tmp_path / "conf" / "access.conf").write_text("socket-role: none\n")
 
     def status() -> int:
         headers = {"Authorization": f"Bearer {token}"}

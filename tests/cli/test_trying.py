@@ -217,7 +217,7 @@ def test_an_agent_rolls_back_what_a_kvsctl_that_was_killed_has_tried(of_agent: C
 
 
 def test_an_agent_does_not_wait_for_a_kvsctl_that_stands_still(of_agent: Cabled) -> None:
-    with tried(of_agent, "--timeout", "0.5") as attempt:
+    with tried(of_agent, "--timeout", "3") as attempt:
         os.kill(attempt.running.pid, signal.SIGSTOP)
 
         eventually({"a0"}, of_agent)

@@ -54,7 +54,7 @@ def _side(
     there = [_address(text) for text in opposite]
     # The other side is on the link, also where no prefix of ours says so.
     ways = [
-        Way(ipaddress.ip_network(one.ip))
+        Way(one.network)
         for one in there
         if not any(_covers(mine.network, one.ip) for mine in here)
     ]
@@ -78,12 +78,11 @@ def _way(route: Route, there: Iterable[Interface]) -> Way:
         if gateway.version != network.version:
             raise BadContext(f"the gateway of {network} is of the other version of IP: {gateway}")
         return Way(network, gateway)
-    for one in there:
-        if one.version == network.version:
-            # Through the other side; unless the other side's own network is meant.
-            is_theirs = _covers(one.network, network.network_address)
-            return Way(network, None if is_theirs else one.ip)
-    return Way(network)
+    opposite = [one for one in there if one.version == network.version]
+    if not opposite or any(_covers(one.network, network.network_address) for one in opposite):
+        # The other side's own network is on the link. All else is through the other side.
+        return Way(network)
+    return Way(network, opposite[0].ip)
 
 
 def _covers(network: Network, address: Address) -> bool:

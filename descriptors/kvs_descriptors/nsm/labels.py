@@ -10,6 +10,8 @@ from kvs_proto.registry.registry_pb2 import Match, NetworkService, NetworkServic
 
 __all__ = ["candidates", "is_selected"]
 
+# What Go's templates put where a field is missing; an index that is missing gives nothing.
+_NO_VALUE = "<no value>"
 # Go's templates as far as selectors use them: the value of one of the client's labels.
 _LABEL = re.compile(r'{{\s*(?:\.([A-Za-z_]\w*)|index \. "([^"\\]*)")\s*}}')
 
@@ -67,4 +69,8 @@ def _labels(endpoint: NetworkServiceEndpoint, service: str) -> Mapping[str, str]
 
 
 def _filled(text: str, client: Mapping[str, str]) -> str:
-    return _LABEL.sub(lambda found: client.get(found[1] or found[2] or "", ""), text)
+    def value(found: re.Match[str]) -> str:
+        field, index = found.groups()
+        return client.get(index, "") if field is None else client.get(field, _NO_VALUE)
+
+    return _LABEL.sub(value, text)

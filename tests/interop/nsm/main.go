@@ -6,8 +6,9 @@
 //	nsm registry  -listen tcp://127.0.0.1:0
 //	nsm manager   -listen tcp://127.0.0.1:0 -registry URL
 //	nsm forwarder -listen tcp://127.0.0.1:0 -manager URL
+//	nsm oracle
 //
-// Once it serves it prints "ready <url>". It ends on SIGTERM, with 0.
+// The last one says, line by line, what the sdk makes of paths, routes and rules. Once it serves it prints "ready <url>". It ends on SIGTERM, with 0.
 package main
 
 import (
@@ -25,11 +26,12 @@ var parts = map[string]func(context.Context, *settings) error{
 	"registry":  runRegistry,
 	"manager":   runManager,
 	"forwarder": runForwarder,
+	"oracle":    runOracle,
 }
 
 func main() {
 	if len(os.Args) < 2 || parts[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: nsm registry|manager|forwarder [flags]")
+		fmt.Fprintln(os.Stderr, "usage: nsm registry|manager|forwarder|oracle [flags]")
 		os.Exit(2)
 	}
 	s := parse(os.Args[1], os.Args[2:])

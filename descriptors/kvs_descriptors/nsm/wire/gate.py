@@ -121,12 +121,15 @@ class Gate:
             logger.warning("mesh: not let in: %s", error)
             writer.transport.abort()
             return
-        self._spawn(self._let_in(peer, (reader, writer)))
+        task = self._spawn(self._let_in(peer, (reader, writer)))
+        # Also where it is cancelled before it has begun.
+        task.add_done_callback(lambda _: writer.close())
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _let_in(self, peer: Peer, outside: pipe.Stream) -> None:
         name = f"kvs-nsm-{secrets.token_hex(16)}"
@@ -140,7 +143,6 @@ class Gate:
                 inside = await asyncio.open_unix_connection(sock=inner)
             except OSError as error:
                 inner.close()
-                outside[1].transport.abort()
                 logger.warning("mesh: a connection could not be passed on: %s", error)
                 return
             self._peers[name] = peer

@@ -69,16 +69,15 @@ class Relay:
         task = asyncio.ensure_future(self._serve((reader, writer)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # Also where it is cancelled before it has begun.
+        task.add_done_callback(lambda _: writer.close())
 
     async def _serve(self, inside: pipe.Stream) -> None:
-        try:
-            if not _is_own(inside[1]):
-                return
-            outside = await self._connect()
-            if outside is not None:
-                await pipe.join(inside, outside)
-        finally:
-            inside[1].close()
+        if not _is_own(inside[1]):
+            return
+        outside = await self._connect()
+        if outside is not None:
+            await pipe.join(inside, outside)
 
     async def _connect(self) -> pipe.Stream | None:
         try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a client and an endpoint ask a manager for."""
+"""Connections, asked of a manager: made, refreshed, ended, followed and found again."""
 
 from __future__ import annotations
 

@@ -141,8 +141,10 @@ class Gate:
                 inner.bind(f"\0{name}")
                 await asyncio.get_running_loop().sock_connect(inner, f"\0{self._name}")
                 inside = await asyncio.open_unix_connection(sock=inner)
-            except OSError as error:
+            except BaseException as error:
                 inner.close()
+                if not isinstance(error, OSError):
+                    raise
                 logger.warning("mesh: a connection could not be passed on: %s", error)
                 return
             self._peers[name] = peer

@@ -27,6 +27,9 @@ async def join(one: Stream, other: Stream) -> None:
     finally:
         for way in ways:
             way.cancel()
+        # At once: whoever cancels this while it waits must not find them open.
+        one[1].close()
+        other[1].close()
         await asyncio.gather(*ways, return_exceptions=True)
         await asyncio.gather(close(one[1]), close(other[1]))
 

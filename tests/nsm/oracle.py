@@ -7,7 +7,7 @@ import json
 import subprocess
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
@@ -63,7 +63,7 @@ class Oracle:
         assert self._process.stdout is not None
         return self._process.stdout.readline()
 
-    def __enter__(self) -> Oracle:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

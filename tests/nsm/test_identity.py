@@ -214,4 +214,4 @@ def test_a_workload_api_that_has_nothing_is_asked_again(
 
 def test_a_key_does_not_show_itself() -> None:
     assert "EllipticCurve" not in repr(ME.svid)
-    assert ME.svid.expires > datetime.datetime.now(datetime.timezone.utc)
+    assert ME.svid.expires > datetime.datetime.now(datetime.UTC)

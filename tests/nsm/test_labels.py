@@ -26,7 +26,7 @@ MATCHES = st.builds(
     source_selector=LABELS,
     routes=ROUTES,
     metadata=st.none() | st.builds(Metadata),
-    **{"fallthrough": st.booleans()},
+    fallthrough=st.booleans(),
 )
 SERVICES = st.builds(NetworkService, name=st.just("ns"), matches=st.lists(MATCHES, max_size=3))
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kvs_descriptors.nsm import pace
 from kvs_proto.networkservice.connection_pb2 import Connection
 
-NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
+NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 LIVES = st.floats(0.1, 1e6)
 
 

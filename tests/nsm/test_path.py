@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import itertools
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from tests.nsm.oracle import Oracle
 NAMES = st.sampled_from(["client", "manager", "forwarder", "endpoint"])
 IDS = st.sampled_from(["a", "b", "c", ""])
 SEGMENTS = st.lists(st.builds(PathSegment, name=NAMES, id=IDS), max_size=5)
-NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
+NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 
 @st.composite
@@ -76,10 +77,8 @@ def test_a_server_enters_a_path_as_the_sdk_does(
 def test_entering_alters_nothing_that_it_is_given(connection: Connection, name: str) -> None:
     before = connection.SerializeToString(deterministic=True)
 
-    try:
+    with contextlib.suppress(BadPath):
         path.enter(connection, name, fresh())
-    except BadPath:
-        pass
 
     assert connection.SerializeToString(deterministic=True) == before
 
@@ -163,7 +162,7 @@ def test_the_callers_token_overwrites_what_the_path_has() -> None:
     signed = path.sign(entered, ("theirs", NOW), ("ours", NOW))
 
     assert [one.token for one in signed.path.path_segments] == ["theirs", "ours"]
-    assert path.previous(signed).expires.ToDatetime(datetime.timezone.utc) == NOW
+    assert path.previous(signed).expires.ToDatetime(datetime.UTC) == NOW
     assert entered.path.path_segments[0].token == "for the one before"
 
 

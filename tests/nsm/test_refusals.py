@@ -61,15 +61,17 @@ def by_us(authority: Authority, kind: Forge) -> Refused | None:
 
     async def story() -> Refused | None:
         caller, pool = authority.identity("forwarder"), Pool()
-        async with served(Fixed(authority.identity("endpoint")), one=pool) as server:
-            async with opened(str(server.address), caller) as (link, peer):
-                try:
-                    wanted = request(asked(to="one"))
-                    await link.call(methods.REQUEST, wanted, kind(caller, peer), CALL_S)
-                except Refused as refused:
-                    assert pool.requests == 0
-                    return refused
-                return None
+        async with (
+            served(Fixed(authority.identity("endpoint")), one=pool) as server,
+            opened(str(server.address), caller) as (link, peer),
+        ):
+            try:
+                wanted = request(asked(to="one"))
+                await link.call(methods.REQUEST, wanted, kind(caller, peer), CALL_S)
+            except Refused as refused:
+                assert pool.requests == 0
+                return refused
+            return None
 
     return asyncio.run(story())
 
@@ -260,12 +262,14 @@ def test_an_endpoint_of_ours_refuses(
 ) -> None:
     async def story() -> Refused:
         caller = authority.identity("forwarder")
-        async with served(Fixed(authority.identity("endpoint")), one=Pool()) as server:
-            async with opened(str(server.address), caller) as (link, peer):
-                with pytest.raises(Refused) as refused:
-                    wanted, token = request(connection), proper(caller, peer)
-                    await link.call(methods.REQUEST, wanted, token, CALL_S)
-                return refused.value
+        async with (
+            served(Fixed(authority.identity("endpoint")), one=Pool()) as server,
+            opened(str(server.address), caller) as (link, peer),
+        ):
+            wanted, token = request(connection), proper(caller, peer)
+            with pytest.raises(Refused) as refused:
+                await link.call(methods.REQUEST, wanted, token, CALL_S)
+            return refused.value
 
     refused = asyncio.run(story())
 
@@ -281,12 +285,14 @@ def test_a_path_with_a_token_for_somebody_else_is_not_taken(authority: Authority
         connection.path.path_segments[0].token = token
         connection.path.path_segments.add(name="forwarder", id="f-1")
         connection.path.index, connection.id = 1, "f-1"
-        async with served(Fixed(authority.identity("endpoint")), one=Pool()) as server:
-            async with opened(str(server.address), caller) as (link, peer):
-                with pytest.raises(Refused) as refused:
-                    wanted, told = request(connection), proper(caller, peer)
-                    await link.call(methods.REQUEST, wanted, told, CALL_S)
-                return refused.value
+        async with (
+            served(Fixed(authority.identity("endpoint")), one=Pool()) as server,
+            opened(str(server.address), caller) as (link, peer),
+        ):
+            wanted, told = request(connection), proper(caller, peer)
+            with pytest.raises(Refused) as refused:
+                await link.call(methods.REQUEST, wanted, told, CALL_S)
+            return refused.value
 
     refused = asyncio.run(story())
 

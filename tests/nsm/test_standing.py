@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
@@ -16,7 +17,7 @@ from kvs_descriptors.nsm.identity.source import Fixed
 from kvs_descriptors.nsm.registry import find_endpoints
 from kvs_descriptors.nsm.serving.server import EndpointServer
 from kvs_descriptors.nsm.standing.presence import Presence
-from kvs_descriptors.nsm.standing.session import Session
+from kvs_descriptors.nsm.standing.session import Session, Wanted
 from kvs_descriptors.nsm.wire.links import Links
 from kvs_proto.networkservice.connection_pb2 import Connection
 from tests.nsm.mesh import Mesh, Part
@@ -47,11 +48,13 @@ class Ends:
 
     def anew(self, patience_s: float = LONG_S, to: str = "") -> Session:
         """Return a client that remembers nothing."""
-        wanted = Connection(network_service=NS, network_service_endpoint_name=to)
-        offered = [mechanisms.kernel("nsm-1", OURS)]
-        self.session = Session(
-            self.client, "client", "c-1", wanted, offered, patience_s=patience_s
+        wanted = Wanted(
+            client="client",
+            identity="c-1",
+            connection=Connection(network_service=NS, network_service_endpoint_name=to),
+            preferences=(mechanisms.kernel("nsm-1", OURS),),
         )
+        self.session = Session(self.client, wanted, patience_s=patience_s)
         return self.session
 
     @property
@@ -63,6 +66,10 @@ class Ends:
     async def until_up(self, *, beyond: list[str] | None = None) -> list[str]:
         await until(lambda: bool(self.ids) and self.ids != beyond)
         return self.ids
+
+
+def is_registered(presence: Presence) -> bool:
+    return presence.state.until is not None
 
 
 def play(mesh: Mesh, story: Story, *names: str, patience_s: float = LONG_S) -> None:
@@ -77,7 +84,7 @@ def play(mesh: Mesh, story: Story, *names: str, patience_s: float = LONG_S) -> N
             for name in names:
                 presence = Presence(way, endpoint(server, name))
                 await stack.enter_async_context(running(presence.run()))
-                await until(lambda presence=presence: presence.state.until is not None)
+                await until(functools.partial(is_registered, presence))
             ends = Ends(links, way, server)
             ends.anew(patience_s)
             await stack.enter_async_context(running(ends.session.run()))

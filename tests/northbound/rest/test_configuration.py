@@ -111,9 +111,7 @@ def test_a_put_that_waits_is_answered_once_nothing_waits() -> None:
     interfaces = Interfaces()
 
     async def story(site: Site) -> None:
-        first = asyncio.ensure_future(
-            site.put({"name": "a", "hostIfName": "b"}, query="?wait")
-        )
+        first = asyncio.ensure_future(site.put({"name": "a", "hostIfName": "b"}, query="?wait"))
         while site.core.scheduler.status(f"{INTERFACES}a").state.name != "PENDING":
             await asyncio.sleep(0.01)
         assert not first.done()

@@ -8,10 +8,13 @@ import contextlib
 import dataclasses
 import datetime
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Final
 
-from kvs_proto.registry.registry_pb2 import NetworkServiceEndpoint
+from kvs_proto.registry.registry_pb2 import (
+    NetworkServiceEndpoint,
+    NetworkServiceEndpointResponse,
+)
 
 from .. import pace
 from ..errors import MeshError, Refused
@@ -25,6 +28,10 @@ logger = logging.getLogger(__name__)
 
 # A manager that registers, and at once says that it has lost it, is not asked in a loop.
 _LEAST_S: Final = 0.2
+# What is registered is told at once to who watches. After so long nothing is.
+_SEEN_S: Final = 2.0
+
+Events = AsyncGenerator[NetworkServiceEndpointResponse, None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,7 +49,7 @@ class Presence:
         self,
         links: Links,
         endpoint: NetworkServiceEndpoint,
-        tell: Callable[[Registered], None] = lambda state: None,
+        tell: Callable[[Registered], None] = lambda _: None,
         *,
         clock: Callable[[], datetime.datetime] = now,
     ) -> None:
@@ -64,7 +71,7 @@ class Presence:
                 await asyncio.sleep(retrying.next_s())
                 continue
             retrying.reset()
-            end = known.expiration_time.ToDatetime(datetime.timezone.utc)
+            end = known.expiration_time.ToDatetime(datetime.UTC)
             self._note(Registered(until=end))
             await asyncio.sleep(_LEAST_S)
             with contextlib.suppress(TimeoutError):
@@ -88,10 +95,25 @@ class Presence:
         events = watch_endpoints(self._links, wanted)
         with contextlib.suppress(MeshError):
             async with contextlib.aclosing(events):
+                if not await self._is_seen(events):
+                    return
                 async for event in events:
-                    found = event.network_service_endpoint
-                    if event.deleted and found.name == self._endpoint.name:
+                    if self._is_end(event):
                         return
+
+    async def _is_seen(self, events: Events) -> bool:
+        """Tell whether the endpoint is there.
+
+        Where the manager was started anew between our registering and our watching, no stream
+        has broken: it only does not know us.
+        """
+        with contextlib.suppress(TimeoutError, StopAsyncIteration):
+            async with asyncio.timeout(_SEEN_S):
+                return not self._is_end(await anext(events))
+        return False
+
+    def _is_end(self, event: NetworkServiceEndpointResponse) -> bool:
+        return event.deleted and event.network_service_endpoint.name == self._endpoint.name
 
     def _note(self, state: Registered) -> None:
         if state.failure and state.failure != self.state.failure:

@@ -24,6 +24,6 @@ class Retrying:
 
     def next_s(self) -> float:
         """Return how long to wait after one more failure."""
-        longest_s = min(self._longest_s, self._first_s * 2**self.failures)
+        longest_s = min(self._longest_s, self._first_s * (1 << self.failures))
         self.failures = min(self.failures + 1, 32)
         return longest_s * self._random.uniform(0.5, 1.0)

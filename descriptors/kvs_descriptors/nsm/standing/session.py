@@ -9,7 +9,7 @@ import dataclasses
 import datetime
 import enum
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from kvs_proto.networkservice import connection_pb2
@@ -20,7 +20,7 @@ from ..errors import MeshError, Refused
 from ..wire.links import Links, now
 from .retrying import Retrying
 
-__all__ = ["Session", "Standing"]
+__all__ = ["Session", "Standing", "Wanted"]
 
 logger = logging.getLogger(__name__)
 
@@ -45,36 +45,42 @@ class _Due(enum.Enum):
     LOST_ENDPOINT = "the endpoint is gone"
 
 
-class Session:
-    """One connection of a client that is known by ``name``; ``identity`` is the connection's.
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A connection as a client wants it.
 
-    Both have to be the same after a restart: by them the manager knows the connection again.
+    ``client`` is the client's name, ``identity`` the connection's id. Both have to be the same
+    after a restart: by them the manager knows the connection again.
     """
+
+    client: str
+    identity: str
+    connection: Connection
+    preferences: tuple[Mechanism, ...]
+
+
+class Session:
+    """One connection, kept up as long as ``run`` runs."""
 
     def __init__(
         self,
         links: Links,
-        name: str,
-        identity: str,
-        wanted: Connection,
-        preferences: Sequence[Mechanism],
+        wanted: Wanted,
         *,
-        tell: Callable[[Standing], None] = lambda standing: None,
+        tell: Callable[[Standing], None] = lambda _: None,
         timeout_s: float = connections.REQUEST_TIMEOUT_S,
         patience_s: float = PATIENCE_S,
         clock: Callable[[], datetime.datetime] = now,
     ) -> None:
         self._links = links
-        self._name = name
-        self._identity = identity
         self._wanted = wanted
-        self._preferences = tuple(preferences)
+        self._identity = wanted.identity
         self._tell = tell
         self._timeout_s = timeout_s
         self._patience_s = patience_s
         self._clock = clock
         # What the next request asks for; its path is how the mesh knows the connection.
-        self._asked = path.begin(wanted, name, identity)
+        self._asked = self._first()
         self._is_known = False
         self._has_lost_since: float | None = None
         self.standing = Standing(failure="not asked for yet")
@@ -104,31 +110,34 @@ class Session:
         """End the connection; raises where nobody can be told, to be tried again later."""
         await self._take_up()
         await connections.close(self._links, self._asked, timeout_s=self._timeout_s)
-        self._asked = path.begin(self._wanted, self._name, self._identity)
+        self._asked = self._first()
         self._note(Standing(failure="closed"))
+
+    def _first(self) -> Connection:
+        return path.begin(self._wanted.connection, self._wanted.client, self._identity)
 
     async def _take_up(self) -> None:
         """Ask once whether the mesh has the connection already: from before a restart of ours."""
         if self._is_known:
             return
-        found = await connections.find_mine(self._links, self._name, self._identity)
-        if found is not None and found.network_service == self._wanted.network_service:
+        found = await connections.find_mine(self._links, self._wanted.client, self._identity)
+        if found is not None and found.network_service == self._wanted.connection.network_service:
             logger.info("mesh: %s is there already, and taken up again", self._identity)
             self._asked = path.resume(found)
             self._asked.labels.clear()
-            self._asked.labels.update(self._wanted.labels)
+            self._asked.labels.update(self._wanted.connection.labels)
         self._is_known = True
 
     async def _request(self) -> Connection:
         made = await connections.request(
-            self._links, self._asked, self._preferences, timeout_s=self._timeout_s
+            self._links, self._asked, self._wanted.preferences, timeout_s=self._timeout_s
         )
         self._asked = made
         return made
 
     async def _until_due(self, made: Connection) -> _Due:
         """Return why, once the connection has to be asked for again."""
-        events = connections.monitor(self._links, self._name, self._identity)
+        events = connections.monitor(self._links, self._wanted.client, self._identity)
         try:
             async with (
                 asyncio.timeout(pace.refresh_after_s(made, self._clock())),
@@ -174,8 +183,8 @@ class Session:
         asked.CopyFrom(self._asked)
         asked.ClearField("mechanism")
         asked.ClearField("context")
-        asked.context.CopyFrom(self._wanted.context)
-        asked.network_service_endpoint_name = self._wanted.network_service_endpoint_name
+        asked.context.CopyFrom(self._wanted.connection.context)
+        asked.network_service_endpoint_name = self._wanted.connection.network_service_endpoint_name
         asked.state = connection_pb2.RESELECT_REQUESTED
         self._asked = asked
 

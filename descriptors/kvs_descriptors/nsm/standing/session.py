@@ -153,12 +153,12 @@ class Session:
         return _Due.LOST_MANAGER
 
     def _verdict(self, event: ConnectionEvent) -> _Due | None:
-        is_first = event.type == connection_pb2.INITIAL_STATE_TRANSFER
         mine = [one for one in event.connections.values() if path.is_mine(one, 0, self._identity)]
-        if is_first:
-            # Those that are down may be older ones of the same name.
-            is_there = any(one.state != connection_pb2.DOWN for one in mine)
-            return None if is_there else _Due.LOST_ENDPOINT
+        if event.type == connection_pb2.INITIAL_STATE_TRANSFER:
+            if any(one.state != connection_pb2.DOWN for one in mine):
+                return None  # those that are down are older ones of the same name
+            # A manager that knows nothing of it is a new one.
+            return _Due.LOST_ENDPOINT if mine else _Due.LOST_MANAGER
         if event.type == connection_pb2.DELETE and mine:
             return _Due.LOST_ENDPOINT
         if any(one.state == connection_pb2.DOWN for one in mine):

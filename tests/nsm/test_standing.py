@@ -133,6 +133,8 @@ def test_a_client_moves_on_when_its_endpoint_is_removed(mesh: Mesh) -> None:
         assert connection is not None
         first = connection.network_service_endpoint_name
         before = ends.ids
+        # A forwarder that does not follow yet would notice by the next refresh only.
+        await until(lambda: ends.server.book.watchers.count > 0)
 
         await ends.server.remove(first)
         await ends.until_up(beyond=before)

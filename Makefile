@@ -15,7 +15,7 @@ SOURCES := kvscheduler descriptors agents proto tests benchmarks examples
 CORE := kvscheduler/graph*,kvscheduler/planner/*,kvscheduler/executor*,kvscheduler/journal*
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types contracts protos protos-check tests cov sim search proof mutate bench man reference pictures fmt lock clean
+.PHONY: help setup demo demo-agent test lint types contracts protos protos-check tests cov sim search proof mutate bench man reference pictures fmt lock clean
 
 help:  ## say what there is
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -33,6 +33,9 @@ $(STAMP): requirements/dev.txt pyproject.toml
 
 demo: $(STAMP)  ## show it at work on real Linux networking, then remove everything
 	@$(PY) examples/demo.py
+
+demo-agent: $(STAMP)  ## show an agent with etcd at work, killed and started again, then remove everything
+	@$(PY) examples/demo_agent.py
 
 test: lint types contracts protos-check cov  ## everything that CI checks
 

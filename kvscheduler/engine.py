@@ -88,9 +88,9 @@ class Engine:
         self.keeper = keeper
         self.executor.keeper = keeper
 
-    def draft(self, change: Change) -> Draft:
+    def draft(self, change: Change, *, explained: bool = True) -> Draft:
         """Plan a change against what is known."""
-        return draft(self.graph, self.registry, change)
+        return draft(self.graph, self.registry, change, explained=explained)
 
     def plan(self, made: Draft) -> Plan:
         """Return the face of a draft that is shown to people."""

@@ -13,6 +13,11 @@ from .planner import Draft
 
 __all__ = ["Ledger", "state_of"]
 
+# Kept here: to ask an enum for a member costs as much as a call.
+_OURS = Origin.NORTHBOUND
+_CONFIGURED, _PENDING = ValueState.CONFIGURED, ValueState.PENDING
+_NONEXISTENT, _REMOVED = ValueState.NONEXISTENT, ValueState.REMOVED
+
 
 def state_of(graph: Graph, node: Node) -> ValueState:
     """Return where a value stands."""
@@ -26,20 +31,20 @@ def state_of(graph: Graph, node: Node) -> ValueState:
         return ValueState.UNIMPLEMENTED
     if node.have is None:
         is_missing = node.lost and node.key in graph.unsettled  # no plan has looked at it yet
-        return ValueState.MISSING if is_missing else ValueState.PENDING
+        return ValueState.MISSING if is_missing else _PENDING
     if node.have is node.want or (node.key in graph.unsettled and node.key not in graph.held):
-        return ValueState.CONFIGURED
-    return ValueState.PENDING
+        return _CONFIGURED
+    return _PENDING
 
 
 def _state_of_unwanted(node: Node) -> ValueState:
     if node.doubt is not None:
-        return ValueState.PENDING
+        return _PENDING
     if node.have is None:
-        return ValueState.REMOVED if node.operation == "delete" else ValueState.NONEXISTENT
-    if node.origin is not Origin.NORTHBOUND:
+        return _REMOVED if node.operation == "delete" else _NONEXISTENT
+    if node.origin is not _OURS:
         return ValueState.OBTAINED
-    return ValueState.PENDING if node.operation else ValueState.DISCOVERED
+    return _PENDING if node.operation else ValueState.DISCOVERED
 
 
 class Ledger:
@@ -102,17 +107,37 @@ class Ledger:
     def take_back(self) -> None:
         """Have what was to pass for another value without an operation pass for the old one.
 
-        Unless the base that it was to follow has come about: then it has moved.
+        Unless what it was to stand on has come about: then it has moved.
         """
         graph = self.graph
-        for key, have in self._passing.items():
-            node = graph.nodes[key]
-            base = None if node.have is None else graph.nodes.get(node.have.base or "")
-            if node.have is None or (base is not None and base.have is base.want):
+        # Bases first: what derives from them follows them.
+        for key in sorted(self._passing, key=self._is_derived):
+            node, have = graph.nodes[key], self._passing[key]
+            if node.have is None or self._has_moved(key, node.have):
                 continue
+            if have is not None and have.is_fact and graph.have(have.base or "") is None:
+                have = None  # it went with its base, and has not come with another
             graph.set_have(node, have, node.metadata)
             graph.unsettled[key] = None
             self.find_out(key)
+
+    def _is_derived(self, key: str) -> bool:
+        have = self.graph.nodes[key].have
+        return have is not None and have.base is not None
+
+    def _has_moved(self, key: str, spec: Spec) -> bool:
+        graph = self.graph
+        if spec.base is not None:
+            base = graph.nodes.get(spec.base)
+            return base is not None and base.have is base.want
+        return all(graph.have(need) is not None for need in spec.needs) and all(
+            any(
+                graph.have(other) is not None and other != key and group.matches(other)
+                for prefix in group.prefixes
+                for other in graph.below(prefix)
+            )
+            for group in spec.anyof
+        )
 
     def _unblock(self, key: str, *, retrying: bool) -> None:
         node = self.graph.nodes.get(key)
@@ -142,8 +167,8 @@ class Ledger:
         if kind == "delete":
             self.graph.set_have(node, None, None)
         elif kind == "create":
-            if node.origin is not Origin.NORTHBOUND:
-                node.origin = Origin.NORTHBOUND
+            if node.origin is not _OURS:
+                node.origin = _OURS
             self.graph.stand(node, metadata)
         else:
             self.graph.stand(node, node.metadata if metadata is None else metadata)
@@ -209,14 +234,14 @@ class Ledger:
                 and have is not None
                 and not (node.blocked or node.late or node.rejected is not None)
             ):
-                state = ValueState.CONFIGURED
+                state = _CONFIGURED
             else:
                 state = state_of(graph, node)
             if state is not node.state:
                 node.state = state
                 node.since = now
             changed.append(key)
-            if state is ValueState.REMOVED or state is ValueState.NONEXISTENT:
+            if state is _REMOVED or state is _NONEXISTENT:
                 graph.forget(node)
         self.touched = {}
         return changed

@@ -80,11 +80,12 @@ class Observer:
     def _observe_unwanted(self, derived: Derived, base: Node) -> None:
         """Have the derived values of a property, and facts of what was found, stand with it."""
         binding = None
-        if not base.is_property:
-            with contextlib.suppress(Exception):  # planning reports it, with the key
-                binding = self._registry.find(derived.key)
+        with contextlib.suppress(Exception):  # planning reports it, with the key
+            binding = self._registry.find(derived.key)
         if binding is not None and binding.retrieve is not None:
             return
+        if base.is_property:
+            binding = None
         follower = self._graph.node(derived.key)
         if follower.want is not None or follower.late:
             return

@@ -193,7 +193,7 @@ class Processing:
         self._continue()
 
     def _continue(self) -> None:
-        draft = self._engine.draft(Change(lenient=True))
+        draft = self._engine.draft(Change(lenient=True), explained=False)
         if self._work.revert and not self._reverted:
             self._back.remember(draft)
         if self._begin(draft, undoing=self._reverted):
@@ -201,7 +201,8 @@ class Processing:
 
     def _undo(self) -> None:
         """Plan the way back to what stood before, and take it."""
-        draft = self._engine.draft(self._back.change(self._executed, self._errors))
+        change = self._back.change(self._executed, self._errors)
+        draft = self._engine.draft(change, explained=False)
         through = self._begin(draft, undoing=True)
         self._reverted = True
         if through:

@@ -20,6 +20,9 @@ __all__ = ["Found", "Refresher"]
 
 logger = logging.getLogger(__name__)
 
+# Kept here: to ask an enum for a member costs as much as a call.
+_OURS, _OTHERS = Origin.NORTHBOUND, Origin.SOUTHBOUND
+
 
 class Found:
     """What one descriptor retrieved; of keys below ``unknown`` prefixes nothing is concluded."""
@@ -110,15 +113,9 @@ class Refresher:
             and _may_hold(binding, prefix)
             and (only is None or binding.name in only)
         ]
-        names = {b.name for b in bindings}
         done: dict[str, Found] = {}
         while len(done) < len(bindings):
-            batch = [
-                b
-                for b in bindings
-                if b.name not in done
-                and not any(a in names and a not in done for a in self._after(b))
-            ]
+            batch = self._next(bindings, done)
             asked = [(b, self._begin(b, expected.get(b.name, []), None)) for b in batch]
             for found in [await self._hear(b, answer) for b, answer in asked]:
                 done[found.binding.name] = found
@@ -127,6 +124,14 @@ class Refresher:
                 if on_found is not None:
                     on_found(found)
         return [done[b.name] for b in bindings]
+
+    def _next(self, bindings: list[Binding], done: Mapping[str, Found]) -> list[Binding]:
+        """Return those of which all that are retrieved before them are done."""
+        left = [b for b in bindings if b.name not in done]
+        if not any(b.retrieve_after for b in left):
+            return left
+        names = {b.name for b in left}
+        return [b for b in left if names.isdisjoint(self._after(b))]
 
     def _after(self, binding: Binding) -> set[str]:
         """Return the names retrieved before this one, over descriptors that retrieve nothing."""
@@ -166,7 +171,7 @@ class Refresher:
                 binding.validate(key, value)
         except Exception:  # noqa: BLE001 - planning reports it, with the key
             return None
-        return Retrieved(key, value, None, Origin.NORTHBOUND)
+        return Retrieved(key, value, None, _OURS)
 
     def _begin(
         self, binding: Binding, expected: Sequence[Retrieved], keys: Sequence[str] | None
@@ -192,8 +197,10 @@ class Refresher:
 
     def _checked(self, binding: Binding, items: Iterable[Any]) -> dict[str, Retrieved]:
         values: dict[str, Retrieved] = {}
+        if not items:
+            return values
         dropped: list[Any] = []
-        for item in items or ():
+        for item in items:
             if not isinstance(item, Retrieved) or type(item.key) is not str or item.value is None:
                 dropped.append(item)
             elif item.key in values or not self._is_served(item.key, binding):
@@ -228,16 +235,16 @@ class Refresher:
         observer, nodes = self._observer, self._graph.nodes
         for key, item in found.values.items():
             node = nodes.get(key)
-            if node is not None and item.origin is Origin.SOUTHBOUND and _is_ours(node):
+            if node is not None and item.origin is _OTHERS and _is_ours(node):
                 self._lose(node)  # another's stands in its place
             if node is None or not node.late:
                 observer.observe(key, found.binding, item.value, item.metadata, item.origin)
         for key in known:
-            is_unknown = key.startswith(found.unknown or _NOWHERE)
-            node = nodes.get(key)
-            if node is None or node.late or is_unknown or key in found.values:
+            if key in found.values or key.startswith(found.unknown or _NOWHERE):
                 continue
-            self._lose(node)
+            node = nodes.get(key)
+            if node is not None and not node.late:
+                self._lose(node)
 
     def _lose(self, node: Node) -> None:
         """Note a loss, also of what lives and dies with it and cannot be retrieved itself."""
@@ -256,20 +263,18 @@ _NOWHERE = ("\0",)
 def _binding_of(node: Node | None) -> Binding | None:
     if node is None:
         return None
-    for spec in (node.have, node.want, node.doubt):
-        if spec is not None:
-            return spec.binding
-    return None
+    spec = node.have or node.want or node.doubt
+    return None if spec is None else spec.binding
 
 
 def _is_ours(node: Node) -> bool:
-    return node.have is not None and node.origin is Origin.NORTHBOUND and not node.late
+    return node.have is not None and node.origin is _OURS and not node.late
 
 
 def _expected(node: Node) -> Retrieved:
     spec = node.have or node.want or node.doubt
     assert spec is not None
-    origin = Origin.NORTHBOUND if node.want is not None else node.origin
+    origin = _OURS if node.want is not None else node.origin
     return Retrieved(node.key, spec.value, node.metadata, origin)
 
 

@@ -7,6 +7,7 @@ import functools
 import inspect
 import logging
 import types
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -21,6 +22,18 @@ Call = Callable[..., Any]
 
 
 _DEFAULTS = {name: given for name, given in vars(Descriptor).items() if callable(given)}
+
+
+_own_methods: weakref.WeakKeyDictionary[type[Any], frozenset[str]] = weakref.WeakKeyDictionary()
+
+
+def _methods_of(kind: type[Any]) -> frozenset[str]:
+    """Return which methods a class does not leave to the defaults; looked at once."""
+    found = _own_methods.get(kind)
+    if found is None:
+        own = (name for name, given in _DEFAULTS.items() if getattr(kind, name) is not given)
+        found = _own_methods[kind] = frozenset(own)
+    return found
 
 
 def _is_async(call: Call) -> bool:
@@ -46,9 +59,10 @@ class Binding:
     )  # fmt: skip
 
     def __init__(self, descriptor: Descriptor[Any, Any]) -> None:
+        methods = _methods_of(type(descriptor)).union(vars(descriptor))
+
         def own(name: str) -> Call | None:
-            given = getattr(descriptor, name)
-            return None if getattr(given, "__func__", given) is _DEFAULTS[name] else given
+            return getattr(descriptor, name) if name in methods else None
 
         self.descriptor = descriptor
         self.name = descriptor.name

@@ -164,6 +164,7 @@ class WayBack:
             self._hand_back(node, memory)
             if not (node.late or key in but or (memory.blocked and not _is_back(node, memory))):
                 self._restore_state(node, memory)
+                node.adopted = memory.adopted
         for claim, key in self._lent.items():
             want = graph.nodes[key].want
             if want is not None and claim in want.claims:
@@ -186,8 +187,8 @@ class WayBack:
             self._ledger.find_out(node.key)  # which no operation tells the journal
 
     def _restore_state(self, node: Node, memory: Memory) -> None:
+        # It is taken over again with the wish for it: the journal may refuse the way back.
         self._hand_back(node, memory)
-        node.adopted = memory.adopted
         node.blocked, node.attempt, node.error = memory.blocked, memory.attempt, memory.error
         node.operation, node.retry_at = memory.operation, memory.retry_at
         self._ledger.touched[node.key] = None

@@ -15,6 +15,7 @@ need ip iproute2
 need ping iputils-ping
 need iptables iptables
 need etcd etcd-server
+need etcdctl etcd-client
 "$1" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 [ -n "$missing" ] || exit 0
 

@@ -140,16 +140,18 @@ def test_the_commands_in_a_document_print_what_it_shows(
 
 
 def lay_out(document: Path, folder: Path) -> None:
-    """Put into a folder what the commands of a document use: examples, its files, kvsctl."""
+    """Put into a folder what the commands of a document use: examples, its files, programs."""
     for example in (ROOT / "examples").glob("*.yaml"):
         shutil.copy(example, folder)
     for block in blocks(document):
         if block.language == "yaml":
             (folder / file_name(block)).write_text(block.text, encoding="utf-8")
     (folder / "bin").mkdir()
-    script = folder / "bin" / "kvsctl"
-    script.write_text(f'#!/bin/sh\nexec {" ".join(kvsctl())} "$@"\n', encoding="utf-8")
-    script.chmod(0o755)
+    agent = [sys.executable, "-m", "kvs_agent.daemon"]
+    for program, command in (("kvsctl", kvsctl()), ("nsm-agent-linux", agent)):
+        script = folder / "bin" / program
+        script.write_text(f'#!/bin/sh\nexec {" ".join(command)} "$@"\n', encoding="utf-8")
+        script.chmod(0o755)
 
 
 def file_name(block: Block) -> str:
@@ -187,7 +189,8 @@ def test_every_link_leads_somewhere(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_every_file_that_is_named_exists(document: Path) -> None:
-    roots = [ROOT, ROOT / "kvscheduler", ROOT / "descriptors/kvs_descriptors", document.parent]
+    inside = ("kvscheduler", "descriptors/kvs_descriptors", "agents/kvs_agent")
+    roots = [ROOT, document.parent, *(ROOT / folder for folder in inside)]
     named = set(re.findall(r"`([\w./-]+\.(?:py|toml|proto|md))`", document.read_text("utf-8")))
 
     # `make bench` writes the results; until then they are only spoken of.

@@ -3,18 +3,26 @@
 
 from __future__ import annotations
 
+import itertools
 import platform
 import time
 from collections.abc import Iterator
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric, SummaryMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from kvs_agent.daemon.core import Core
-from kvs_agent.daemon.health import State
+from kvs_agent.core.calls import BUCKETS_S, Calls, Method
+from kvs_agent.core.core import Core
+from kvs_agent.core.health import State
 from kvs_agent.recording.statistics import KINDS
 from kvscheduler import TransactionResult
 
@@ -38,6 +46,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._registry.register(_Engine(core, self._counts))
         self._registry.register(_Health(core))
+        self._registry.register(_Calls(core.calls))
         ProcessCollector(registry=self._registry)
         ProcessCollector(namespace="ligato", registry=self._registry)
         self._health = CollectorRegistry()
@@ -70,10 +79,6 @@ class Metrics:
                 executed.duration_s
             )
 
-    def dropped(self) -> None:
-        """Count a change that was refused since too many waited."""
-        self._counts.dropped += 1
-
     def text(self) -> str:
         """Return all metrics, as Prometheus reads them."""
         return generate_latest(self._registry).decode()
@@ -86,10 +91,10 @@ class Metrics:
 class _Counts:
     """What is counted beside the histograms."""
 
-    __slots__ = ("dropped", "failed", "processed", "processing_s")
+    __slots__ = ("failed", "processed", "processing_s")
 
     def __init__(self) -> None:
-        self.processed = self.dropped = self.failed = 0
+        self.processed = self.failed = 0
         self.processing_s = 0.0
 
 
@@ -106,7 +111,7 @@ class _Engine(Collector):
         counts, orchestrator = self._counts, self._core.orchestrator
         # The predecessor's counters lack the suffix that a counter has to have by now.
         yield _untyped("txn_processed", "How many transactions have ended.", counts.processed)
-        yield _untyped("txn_dropped", "How many changes were refused.", counts.dropped)
+        yield _untyped("txn_dropped", "How many changes were refused.", orchestrator.turns.refused)
         yield GaugeMetricFamily(
             f"{PREDECESSOR}queue_capacity",
             "How many changes may wait.",
@@ -115,6 +120,14 @@ class _Engine(Collector):
         yield GaugeMetricFamily(
             f"{PREDECESSOR}queue_length", "How many changes wait.", value=orchestrator.waiting
         )
+        waits = SummaryMetricFamily(
+            f"{PREDECESSOR}queue_wait_seconds",
+            "How long changes waited for their turn.",
+            labels=["txn_type"],
+        )
+        turns = orchestrator.turns
+        waits.add_metric([KINDS["transaction"]], turns.begun, turns.waited_s)
+        yield waits
         taken = SummaryMetricFamily(
             f"{PREDECESSOR}txn_process_duration_seconds",
             "How long transactions took, by the part of the work.",
@@ -150,6 +163,43 @@ def _untyped(name: str, text: str, value: float, prefix: str = PREDECESSOR) -> M
     metric = Metric(f"{prefix}{name}", text, "unknown")
     metric.add_sample(f"{prefix}{name}", {}, value)
     return metric
+
+
+class _Calls(Collector):
+    """Calls by gRPC, under the names of the predecessor's library."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics."""
+        labels = ["grpc_type", "grpc_service", "grpc_method"]
+        started = CounterMetricFamily(
+            "grpc_server_started", "How many calls were begun.", labels=labels
+        )
+        for method, count in self._calls.started.items():
+            started.add_metric(_labels(method), count)
+        yield started
+        handled = CounterMetricFamily(
+            "grpc_server_handled",
+            "How many calls have ended, and how.",
+            labels=[*labels, "grpc_code"],
+        )
+        for (method, code), count in self._calls.handled.items():
+            handled.add_metric([*_labels(method), code], count)
+        yield handled
+        took = HistogramMetricFamily(
+            "grpc_server_handling_seconds", "How long calls took.", labels=labels
+        )
+        for method, one in self._calls.took.items():
+            bounds = [*map(str, BUCKETS_S), "+Inf"]
+            buckets = list(zip(bounds, itertools.accumulate(one.counts), strict=True))
+            took.add_metric(_labels(method), buckets, one.total_s)
+        yield took
+
+
+def _labels(method: Method) -> list[str]:
+    return [method.kind, method.service, method.name]
 
 
 class _Health(Collector):

@@ -20,7 +20,7 @@ from ligato.linux.l3.arp_pb2 import ARPEntry
 from ligato.linux.l3.route_pb2 import Route
 from ligato.netalloc.netalloc_pb2 import IPAllocation
 
-from .sources import shape
+from . import shape
 
 __all__ = [
     "MAX_VALUE_BYTES",

@@ -16,6 +16,7 @@ class Explanation:
     def __init__(self, outlook: Outlook) -> None:
         self._outlook = outlook
         self._causes = Causes(lambda key: self._obstacle(key)[0])
+        self._known: dict[str, tuple[tuple[str, ...], str]] = {}
 
     def why(self, key: str) -> str:
         """Return what a key waits for, and where that is not the root cause, the root cause."""
@@ -31,6 +32,12 @@ class Explanation:
 
     def _obstacle(self, key: str) -> tuple[tuple[str, ...], str]:
         """Return the needs that keep a key from standing, or else what does."""
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._find_obstacle(key)
+        return known
+
+    def _find_obstacle(self, key: str) -> tuple[tuple[str, ...], str]:
         outlook = self._outlook
         why = outlook.held.get(key) or outlook.denied.get(key)
         if why is not None:

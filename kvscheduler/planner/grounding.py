@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ..graph import Spec
-from ..model import DependsOnAny
 from .outlook import Outlook
 
 __all__ = ["Grounding"]
@@ -28,6 +27,7 @@ class Grounding:
         self._outlook = outlook
         self._dependents = dependents
         self._watchers = watchers
+        self._standing: dict[str, list[list[str]]] = {}
 
     def ungrounded(self, suspects: Iterable[str]) -> list[str]:
         """Return the suspects, and what stands on them, that nothing firm holds up."""
@@ -50,8 +50,8 @@ class Grounding:
                 return False
             region[key] = spec
             stack.extend(spec.needs)
-            for group in spec.anyof:
-                stack.extend(self._standing(group, key))
+            for standing in self._supports(key, spec):
+                stack.extend(standing)
                 if len(stack) > _NEARBY_KEYS:
                     return False
         return suspect not in region or suspect in self._rebuild(region)
@@ -62,8 +62,14 @@ class Grounding:
             return None
         return self._outlook.final(key)
 
-    def _standing(self, group: DependsOnAny, owner: str) -> list[str]:
-        return list(filter(self._outlook.stands, self._outlook.matches(group, owner)))
+    def _supports(self, key: str, spec: Spec) -> list[list[str]]:
+        """Return, for each any-of dependency of a key, what will stand and meets it."""
+        known = self._standing.get(key)
+        if known is None:
+            stands, matches = self._outlook.stands, self._outlook.matches
+            known = [list(filter(stands, matches(group, key))) for group in spec.anyof]
+            self._standing[key] = known
+        return known
 
     def _above(self, keys: Iterable[str]) -> dict[str, Spec]:
         region: dict[str, Spec] = {}
@@ -108,7 +114,9 @@ class Grounding:
         return layer
 
     def _is_held_up(self, key: str, spec: Spec, left: dict[str, Spec]) -> bool:
-        return all(any(k not in left for k in self._standing(group, key)) for group in spec.anyof)
+        return not spec.anyof or all(
+            any(k not in left for k in standing) for standing in self._supports(key, spec)
+        )
 
     def _lacks(self, need: str, layer: dict[str, Spec], left: dict[str, Spec]) -> bool:
         if need in left:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..graph import Node, Spec
+from ..graph import Graph, Node, Spec
 from ..keyindex import KeyIndex
 from ..model import DependsOnAny
 from .wants import Wants
@@ -103,15 +103,20 @@ class Outlook:
 
     def matches(self, group: DependsOnAny, owner: str) -> Iterator[str]:
         """Yield the keys of a group that stand now or will stand, each once, unordered."""
-        if self._added_keys is None:
-            self._added_keys = KeyIndex(self.added)
         seen: set[str] = set()
         for prefix in group.prefixes:
-            for source in (self.graph, self._added_keys):
+            for source in self._sources():
                 for key in source.below(prefix):
                     if key not in seen and key != owner and group.matches(key):
                         seen.add(key)
                         yield key
+
+    def _sources(self) -> tuple[Graph | KeyIndex, ...]:
+        if not self.added:
+            return (self.graph,)
+        if self._added_keys is None:
+            self._added_keys = KeyIndex(self.added)
+        return (self.graph, self._added_keys)
 
     def is_met(self, group: DependsOnAny, owner: str) -> bool:
         """Tell whether something will stand that meets an any-of dependency."""

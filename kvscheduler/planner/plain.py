@@ -12,6 +12,9 @@ from .wants import Wants
 
 __all__ = ["plain_updates"]
 
+# Kept here: to ask an enum for a member costs as much as a call.
+_OURS = Origin.NORTHBOUND
+
 
 def plain_updates(graph: Graph, wants: Wants, change: Change) -> Draft | None:
     """Return the draft of a change that only changes values nobody else is touched by.
@@ -47,7 +50,7 @@ def plain_updates(graph: Graph, wants: Wants, change: Change) -> Draft | None:
 
 
 def _is_ours_and_calm(node: Node) -> bool:
-    return node.origin is Origin.NORTHBOUND and node.is_calm
+    return node.origin is _OURS and node.is_calm
 
 
 def _update(node: Node, spec: Spec, *, is_compared: bool) -> Operation | None:

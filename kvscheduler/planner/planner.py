@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from ..graph import Graph
 from ..model import Origin
@@ -21,18 +22,24 @@ from .wants import Wants, resolve
 
 __all__ = ["draft"]
 
+# Kept here: to ask an enum for a member costs as much as a call.
+_OURS = Origin.NORTHBOUND
 
-def draft(graph: Graph, registry: Registry, change: Change) -> Draft:
+
+def draft(graph: Graph, registry: Registry, change: Change, *, explained: bool = True) -> Draft:
     """Plan a change against what is known; touches neither.
 
-    Raises ``ClaimConflict`` where two wanted values exclude each other, unless the change is
-    lenient. Costs as much as the change touches.
+    ``explained`` False leaves out why what waits has to, where nobody will read it. Raises
+    ``ClaimConflict`` where two wanted values exclude each other, unless the change is lenient.
+    Costs as much as the change touches.
     """
     wants = resolve(graph, registry, change)
     plain = plain_updates(graph, wants, change)
     if plain is not None:
         return plain
     seeds = _seeds(graph, wants, change)
+    if not seeds:
+        return Draft(wants.specs, (), (), (), rejected=wants.rejected)
     held: dict[str, str] = {}
     denied: dict[str, str] = {}
     refused: dict[str, str] = {}
@@ -61,10 +68,13 @@ def draft(graph: Graph, registry: Registry, change: Change) -> Draft:
         released=closure.released,
         facts=steps.facts,
         leaving=steps.leaving,
-        waiting=_waiting(closure, refused),
+        waiting=_waiting(closure, refused) if explained else _NO_WAITING,
         refused=refused,
         held={**held, **denied},
     )
+
+
+_NO_WAITING: Mapping[str, str] = MappingProxyType({})
 
 
 def _seeds(graph: Graph, wants: Wants, change: Change) -> tuple[str, ...]:
@@ -85,7 +95,7 @@ def _to_look_at(graph: Graph) -> Iterator[str]:
     for key, node in graph.nodes.items():
         want = node.want
         if want is None:
-            if node.have is not None and node.origin is Origin.NORTHBOUND:
+            if node.have is not None and node.origin is _OURS:
                 yield key
         elif node.have is not want or want.anyof or node.unsure:
             yield key

@@ -47,6 +47,8 @@ class Steps:
     def _ring_leaders(self) -> dict[str, str]:
         """Return the smallest key of each new ring for its members, to keep them side by side."""
         found: dict[str, str] = {}
+        if not self.closure.rings:
+            return found
         for ring in rings(list(self.closure.rings), self._needs_in_rings):
             found.update(dict.fromkeys(ring, min(ring)))
         return found

@@ -22,6 +22,9 @@ __all__ = [
 ]
 
 
+_MARKS = {True: Origin.NORTHBOUND, False: Origin.SOUTHBOUND, None: Origin.UNKNOWN}
+
+
 class SimulatedDescriptor(Descriptor[Item, int]):
     """Serve the items below a prefix by plain ``def`` calls, which take no virtual time.
 
@@ -110,8 +113,8 @@ class SimulatedDescriptor(Descriptor[Item, int]):
             for key, held in self.southbound.retrieve(self.key_prefix)
             if keys is None or key in keys
         ]
-        unknown = tuple(sorted(self.southbound.unreadable))
-        if unknown:
+        if self.southbound.unreadable:
+            unknown = tuple(sorted(self.southbound.unreadable))
             known = [one for one in found if not one.key.startswith(unknown)]
             raise PartialRetrieve(known, unknown)
         return found
@@ -144,9 +147,8 @@ class SimulatedDescriptor(Descriptor[Item, int]):
         return call.result if self.with_metadata and call.kind == "create" else None
 
     def _retrieved(self, key: str, held: Held) -> Retrieved:
-        mark = Origin.NORTHBOUND if held.ours else Origin.SOUTHBOUND
         metadata = held.metadata if self.with_metadata else None
-        return Retrieved(key, held.value, metadata, mark if self.marked else Origin.UNKNOWN)
+        return Retrieved(key, held.value, metadata, _MARKS[held.ours if self.marked else None])
 
 
 class AsyncSimulatedDescriptor(SimulatedDescriptor):

@@ -125,10 +125,12 @@ class CheckedStore:
         call = Call(kind=kind, key=key, old=old, new=new, metadata=metadata)
         with self._guard:
             self._with_fault(call)
-            if self.under_way.get(key):
+            calls = self.under_way.get(key, 0)
+            if calls:
                 self._violation(call, "another call for this key is under way")
-            self.under_way[key] = self.under_way.get(key, 0) + 1
-            self.most_under_way = max(self.most_under_way, sum(self.under_way.values()))
+            self.under_way[key] = calls + 1
+            under_way = sum(self.under_way.values())
+            self.most_under_way = max(self.most_under_way, under_way)
             self._write("start", call)
             self._moment("before effect", call)
         return call
@@ -144,29 +146,33 @@ class CheckedStore:
         """Do what the call asks for, once."""
         if call.effect:
             return
-        do = {"create": self._create, "update": self._update, "delete": self._delete}[call.kind]
         with self._guard:
-            do(call)
+            if call.kind == "create":
+                self._create(call)
+            elif call.kind == "update":
+                self._update(call)
+            else:
+                self._delete(call)
             call.effect = True
             self._moment("after effect", call)
 
     def finish(self, call: Call, error: BaseException | None = None) -> None:
         """End a call: log it."""
         with self._guard:
-            self.under_way[call.key] -= 1
-            if not self.under_way[call.key]:
-                del self.under_way[call.key]
+            left = self.under_way.pop(call.key) - 1
+            if left:
+                self.under_way[call.key] = left
             (self._doubtful.discard if error is None else self._doubtful.add)(call.key)
             self._write("end", call, error="" if error is None else repr(error))
             self._moment("after answer", call)
 
     def retrieve(self, prefix: str) -> Iterator[tuple[str, Held]]:
         """Yield what is held below a prefix, derived values too."""
-        for key, held in sorted(self.held.items()):
-            if key.startswith(prefix):
-                seen = self.seen(key)
-                same = seen is held.value
-                yield key, held if same else dataclasses.replace(held, value=seen)
+        for key in sorted(key for key in self.held if key.startswith(prefix)):
+            held = self.held[key]
+            seen = self.seen(key) if self._mute else held.value
+            same = seen is held.value
+            yield key, held if same else dataclasses.replace(held, value=seen)
 
     def seen(self, key: str) -> Item:
         """Return a value as one who looks at the system sees it.
@@ -235,8 +241,8 @@ class CheckedStore:
 
     def _deriving(self, key: str) -> list[str]:
         """Return the bases that derive a key, as they stand."""
-        held = self.held.items()
-        return [base for base, one in held if any(name == key for name, _ in one.value.derives)]
+        deriving = ((base, one.value.derives) for base, one in self.held.items())
+        return [base for base, derives in deriving if derives and key in dict(derives)]
 
     def _hand_over(self, key: str) -> None:
         """Have a derived value live and die with the base that derives it now, if any does."""

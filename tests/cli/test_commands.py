@@ -374,6 +374,28 @@ def test_where_the_state_is_lost_nothing_is_taken_for_unwanted(machine: Machine)
     assert links(machine) == before
 
 
-def links(machine: Machine) -> str:
+def links(machine: Machine) -> list[str]:
     """Return the links of a cable's end, and their indexes, which new ones would not have."""
-    return machine.inside("left", "ip", "-o", "link").stdout
+    return re.findall(
+        r"^\d+: \S+", machine.inside("left", "ip", "-o", "link").stdout, re.MULTILINE
+    )
+
+
+def test_anothers_link_of_the_wanted_name_gets_the_addresses_and_keeps_itself(
+    machine: Machine,
+) -> None:
+    assert machine.run("ip", "link", "add", "lan", "type", "bridge").returncode == 0
+    write(
+        "linuxConfig: {interfaces: [{name: lan, type: BRIDGE, enabled: true,"
+        " ip_addresses: [10.7.0.1/24]}]}\n"
+    )
+
+    done = machine.kvsctl("apply", "-q", "net.yaml")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "10.7.0.1/24" in machine.run("ip", "-br", "address", "show", "lan").stdout
+    assert machine.kvsctl("diff").returncode == 0
+    assert machine.kvsctl("destroy", "--yes").returncode == 0
+    left = machine.run("ip", "-br", "address", "show", "lan").stdout
+    assert left.startswith("lan ")
+    assert "10.7.0.1/24" not in left

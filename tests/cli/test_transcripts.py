@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from tests.cli.agents import daemon
 from tests.cli.conftest import GOLDEN
 from tests.cli.test_commands import REFUSED
 from tests.machine import Machine
@@ -19,8 +18,8 @@ from tests.topologies import CABLE, UNPLUGGED, cables
 
 Golden = Callable[[str, str], None]
 
-# One stays until a signal ends it; the other is about machines that others have set up.
-TOLD_ELSEWHERE = {"watch", "import-existing"}
+# One stays until a signal ends it; the others are about machines set up by others, and agents.
+TOLD_ELSEWHERE = {"watch", "import-existing", "info"}
 A0 = "config/linux/interfaces/v2/interface/a0"
 ADDRESS = "linux/interface/a0/address/static/10.9.0.1/24"
 REFUSED_ROUTE = "config/linux/l3/v2/route/10.30.0.0/16/a1"
@@ -191,28 +190,42 @@ def shown(stage: str, told: Mapping[str, Any]) -> str:
     return same_always(f"# {stage}\n$ {told['line']}\n{told['out']}{errors}{code}\n")
 
 
-@pytest.fixture
-def transcripts(machine: Machine) -> dict[str, str]:
-    """Return what each command has said in the course of the story."""
+def played(machine: Machine, agent: str = "") -> list[tuple[str, str]]:
+    """Return each command of the story and what it has said, of kvsctl itself or of an agent."""
     for name, content in FILES.items():
         Path(name).write_text(content, encoding="utf-8")
     story = list(lines())
     Path("story.json").write_text(json.dumps([line for _, line in story]), encoding="utf-8")
 
-    ran = machine.run(sys.executable, "-m", "tests.cli.teller", "story.json")
+    env = {"KVSCTL_AGENT": agent} if agent else None
+    ran = machine.run(sys.executable, "-m", "tests.cli.teller", "story.json", env=env)
 
     assert ran.returncode == 0, ran.stderr
-    found: dict[str, str] = {}
-    for (stage, line), told in zip(story, json.loads(ran.stdout), strict=True):
-        if "code" in told:
-            command = line.split()[1].lstrip("-")
-            found[command] = found.get(command, "") + shown(stage, told)
-    return found
+    said = zip(story, json.loads(ran.stdout), strict=True)
+    return [(line, shown(stage, told)) for (stage, line), told in said if "code" in told]
 
 
-def test_every_command_says_what_was_approved(transcripts: dict[str, str], golden: Golden) -> None:
+def test_every_command_says_what_was_approved(machine: Machine, golden: Golden) -> None:
+    transcripts: dict[str, str] = {}
+    for line, text in played(machine):
+        command = line.split()[1].lstrip("-")
+        transcripts[command] = transcripts.get(command, "") + text
+
     for command, text in transcripts.items():
         golden(f"said-{command}.txt", text)
+
+
+def test_of_an_agent_every_command_says_the_same_but_where_it_is_another_thing(
+    machine: Machine, golden: Golden
+) -> None:
+    approved = "".join(path.read_text(encoding="utf-8") for path in GOLDEN.glob("said-*.txt"))
+    settings = {"max-parallel": 1, "repair-drift": False}
+
+    with daemon(machine, kvscheduler=settings) as agent:
+        told = [text for _, text in played(machine, agent.address)]
+
+    differing = [text for text in told if text not in approved]
+    golden("agent-differs.txt", "".join(differing))
 
 
 def test_every_command_has_its_transcript() -> None:

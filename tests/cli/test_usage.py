@@ -31,6 +31,7 @@ COMMANDS = [
         "report",
         "watch",
         "import-existing",
+        "info",
     ),
 ]
 

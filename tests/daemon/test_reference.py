@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from kvs_agent.daemon import conf
+from kvs_agent.core import conf
 from kvs_agent.daemon.loading import FILES, Settings, load
 from kvs_agent.daemon.reference import reference
+from kvs_agent.daemon.settings import AccessSettings
+from kvs_agent.northbound.access import Role
+from kvs_agent.sources.problems import ConfigError
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "settings.md"
 
@@ -40,3 +43,22 @@ def test_the_environment_counts_before_the_files(tmp_path: Path) -> None:
     assert not from_file.publish_status
     assert settings.endpoints == ("one:2379", "two:2379")
     assert settings.publish_status
+
+
+def test_roles_are_for_all_northbounds_and_the_socket_has_its_own() -> None:
+    access = AccessSettings(roles={"DNS:a": "read"}, local="none", socket="admin").access()
+
+    assert access.role(["DNS:a"]) is Role.READ
+    assert access.role(None) is Role.NONE
+    assert access.at_socket().role(None) is Role.ADMIN
+    assert access.at_socket().role(["stranger"]) is Role.NONE
+    with pytest.raises(ValueError, match="no role"):
+        AccessSettings(local="king").access()
+
+
+def test_a_role_that_there_is_not_is_told_with_its_file(tmp_path: Path) -> None:
+    (tmp_path / "access.conf").write_text("local-role: king\n", encoding="utf-8")
+    places = Settings(name="agent", label="label", config=tmp_path, state=tmp_path)
+
+    with pytest.raises(ConfigError, match=r"access\.conf: 'king' is no role: one of none, read"):
+        load(places, {})

@@ -138,3 +138,17 @@ def test_settings_are_checked_without_a_life(machine: Machine, tmp_path: Path) -
         f"error: {tmp_path}/conf/kvscheduler.conf:2: max-parallel: 'x' is not a whole number"
     )
     assert not (tmp_path / "state").exists()
+
+
+def test_a_namespace_that_is_the_machines_first_is_seen_though_others_make_it(
+    machine: Machine, tmp_path: Path
+) -> None:
+    with running(machine, tmp_path) as agent:
+        eventually(lambda: "as before" in agent.told(), agent)
+        machine.run("ip", "netns", "add", "left")  # which mounts over the folder of namespaces
+        write(tmp_path, "10.9.0.1")
+
+        eventually(lambda: has(machine, "10.9.0.1"), agent)
+        (tmp_path / "conf" / "config.d" / "net.yaml").unlink()
+        eventually(lambda: machine.namespaces() == ["left"], agent)
+        assert "Error" not in agent.told()

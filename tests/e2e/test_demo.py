@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+from tests.etcd.server import binary
 from tests.machine import ROOT, environment, why_no_machine
 
 DEMO = [sys.executable, str(ROOT / "examples" / "demo.py")]
@@ -106,3 +107,21 @@ def fenced_blocks() -> list[str]:
 def without_numbers(line: str) -> str:
     """Return a line without what differs from run to run."""
     return re.sub(r"\d+(\.\d+)?", "N", line)
+
+
+@pytest.mark.skipif(binary() is None, reason="etcd is not installed")
+def test_the_demo_of_an_agent_shows_what_it_promises() -> None:
+    command = [sys.executable, str(ROOT / "examples" / "demo_agent.py")]
+    demo = subprocess.run(
+        command,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+    assert demo.returncode == 0, demo.stdout[-2000:] + demo.stderr
+    assert "mtuu: there is no such field: did you mean mtu?" in demo.stdout
+    assert "Done in" in demo.stdout
+    assert demo.stdout.rstrip().endswith("That was the demo.")

@@ -157,6 +157,11 @@ def test_what_others_do_to_a_chain_is_seen_and_put_right(
 
         found = await filters.retrieve(*values)
         assert not await filters.is_right(*values)
+        # The next time it is expected as it was found, and has not moved since.
+        again = await filters.retrieve(*(one.value for one in found.values()))
+        assert {key: one.value for key, one in again.items()} == {
+            key: one.value for key, one in found.items()
+        }
         for value in values:
             await filters.update(found[key_of(value)].value, value)
 

@@ -77,6 +77,50 @@ def test_others_fixed_neighbours_outlast_the_mac_address_that_we_lend_their_inte
     play(bench, scenario)
 
 
+def test_an_mtu_that_is_put_right_costs_no_neighbours(bench: Bench) -> None:
+    ends = cable(1, "left", "right")
+    ends[0].update(phys_address="02:00:00:00:00:01", ip_addresses=["10.1.0.1/24"])
+    entry = {"interface": "ca1", "ip_address": "10.1.0.7", "hw_address": "02:00:00:00:00:44"}
+    data = config(interfaces=ends, arp_entries=[entry])
+
+    async def scenario(machine: Machine, scheduler: Any) -> None:
+        (await apply(scheduler, data)).check()
+        machine.do("left", "ip link set ca1 mtu 1300")
+
+        (await apply(scheduler, data)).check()
+
+        assert machine.wrong(data) == []
+
+    play(bench, scenario)
+
+
+@pytest.mark.parametrize("end", [0, 1])
+def test_a_cable_of_which_somebody_has_taken_a_mark_away_is_made_anew_at_once(
+    bench: Bench, end: int
+) -> None:
+    places = ("left", "right")
+    ends = cable(1, *places)
+    switch = {
+        "name": "sw",
+        "type": "BRIDGE",
+        "enabled": True,
+        "namespace": {"type": "NSID", "reference": "left"},
+        "bridge": {"stp": False, "ports": [{"name": "ca1"}]},
+    }
+    data = config(interfaces=[*ends, switch])
+
+    async def scenario(machine: Machine, scheduler: Any) -> None:
+        (await apply(scheduler, data)).check()
+        machine.do(places[end], f"ip link set {ends[end]['name']} alias somebodys")
+
+        (await apply(scheduler, data)).check()
+
+        assert machine.wrong(data) == []
+        assert (await apply(scheduler, data)).operations == ()
+
+    play(bench, scenario)
+
+
 def test_a_neighbour_that_goes_with_the_old_mac_address_does_not_come_back(bench: Bench) -> None:
     def data(mac: str, *neighbours: str) -> dict[str, Any]:
         ends = cable(1, "left", "right")

@@ -118,3 +118,20 @@ def test_states_are_counted_and_listeners_told() -> None:
         assert ("a/z", ValueState.CONFIGURED) not in heard
 
     play(story, Picky())
+
+
+def test_a_listener_that_raises_costs_nobody_else_anything() -> None:
+    heard: list[str] = []
+
+    def fail(status: ValueStatus) -> None:
+        raise ValueError(status.key)
+
+    async def story(stage: Stage) -> None:
+        with stage.feed.listening(fail), stage.feed.listening(lambda one: heard.append(one.key)):
+            await stage.apply(x={}, y={})
+            await asyncio.sleep(0.01)
+
+        assert heard == ["a/x", "a/y"]
+        assert stage.feed.counts[ValueState.CONFIGURED] == 2
+
+    play(story, Picky())

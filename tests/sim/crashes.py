@@ -58,6 +58,7 @@ class Crashes:
         finally:
             discard(wreck.journal)
         self._count(wreck, script)
+        self._tally.count_out(world.scheduler)
         for one in wrecks:
             await self.restart(one, say)
 
@@ -99,7 +100,7 @@ class Crashes:
         if script.done:
             await world.clock.advance(LONG_S)
             await scheduler.resync("full")
-            self._tally.transactions += 1
+            self._tally.asked_for += 1
         wanted = scheduler.values()
         return next((one for one in wreck.allowed if one.wanted == wanted), due)
 

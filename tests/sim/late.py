@@ -76,6 +76,7 @@ class LateComer:
         finally:
             discard(journal)
         life.count(script)
+        life.tally.count_out(world.scheduler)
         life.tally.late += 1
         for wreck in wrecks:
             await self._crashes.restart(wreck, life.say)
@@ -87,7 +88,7 @@ class LateComer:
             world.southbound.add(key, value, announce=True)
         await world.scheduler.settle()
         await world.transaction(edge.changes).commit()
-        self._life.tally.transactions += 1
+        self._life.tally.asked_for += 1
 
     def _watch(
         self, world: UniverseWorld, script: Script, edge: Edge, wrecks: list[Wreck]
@@ -108,5 +109,5 @@ class LateComer:
         if script.done:
             await world.clock.advance(LONG_S)
             await world.scheduler.resync("full")
-            self._life.tally.transactions += 1
+            self._life.tally.asked_for += 1
             await world.scheduler.settle()

@@ -9,11 +9,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from kvscheduler import JournalError, Plan, RetryPolicy, Scheduler, TransactionResult
-from kvscheduler.testing import (
-    Call,
-    NotificationFaults,
-    Weather,
-)
+from kvscheduler.testing import NotificationFaults, Weather
 from tests.sim import narrator
 from tests.sim.crashes import Crashes
 from tests.sim.expected import Edge, Expectations, Expected
@@ -75,9 +71,7 @@ class Life:
         self.number = 0
         self.is_troubled, self.is_rehearsed = False, universe.rehearsed
         self._doing: tuple[object, ...] = ("starting",)
-        self.world.southbound.moments.append(self._look)
-        if self.journal is not None:
-            self.journal.moments.append(self._look_at_journal)
+        self._follow(self.script)
         if universe.latency:
             self.world.southbound.latency_s = LATENCY_S
 
@@ -101,17 +95,19 @@ class Life:
                     southbound.add(key, value, announce=True)
                 await self.scheduler.settle()
                 await story(self)
+            self.tally.count_out(self.scheduler)
 
         try:
             self.world.clock.run(main())
         finally:
             discard(self.journal)
 
-    def _look(self, moment: str, call: Call) -> None:
-        self.script.look(moment, call)
-
-    def _look_at_journal(self, moment: str) -> None:
-        self.script.journal(moment)
+    def _follow(self, script: Script) -> None:
+        """Have a script, and no other, hear of each moment from now on."""
+        self.script = script
+        self.world.southbound.moments = [script.look]
+        if self.journal is not None:
+            self.journal.moments = [script.journal]
 
     # One run.
 
@@ -160,7 +156,8 @@ class Life:
         wreck: Callable[[str], bool] | None = None,
     ) -> Attempt:
         """Commit a change while the strikes strike; killed in mind wherever ``wreck`` says so."""
-        script = self.script = Script(strikes)
+        script = Script(strikes)
+        self._follow(script)
         self.begin(edge, options, *(strikes or ("no failure",)))
         southbound = self.world.southbound
         southbound.weather = script
@@ -201,9 +198,10 @@ class Life:
         script.on_moment.append(rehearsal.now_and_then)
         outcome = await self._commit(edge, options, script, plan)
         script.committed()
-        refused = options.revert and edge.refused()
-        if isinstance(outcome, TransactionResult) and not (script.done or refused):
-            rehearsal.check(plan, outcome)
+        if isinstance(outcome, TransactionResult):
+            rehearsal.compare(plan, outcome.plan)
+            if not (script.done or (options.revert and edge.refused())):
+                rehearsal.check(plan, outcome)
         return outcome
 
     async def _commit(
@@ -213,7 +211,7 @@ class Life:
         newest = self._newest()
         last = -1 if newest is None else newest.number
         transaction = self.world.transaction(edge.changes, revert=options.revert, retry=retry)
-        self.tally.transactions += 1
+        self.tally.asked_for += 1
         try:
             if any(strike.kind is Kind.CANCEL for strike in script.due()):
                 task = asyncio.create_task(transaction.commit(expect))
@@ -286,7 +284,7 @@ class Life:
         await scheduler.settle()
         if not (options.retry and mends_itself(edge, struck, outcome)):
             await scheduler.resync("full")
-            self.tally.transactions += 1
+            self.tally.asked_for += 1
             await scheduler.settle()
 
     async def storm(
@@ -295,7 +293,7 @@ class Life:
         """Go from target to target in bad weather, and compare when it is over."""
         southbound = self.world.southbound
         self.begin(f"storm: {weather}")
-        self.script = Script()
+        self._follow(Script())
         southbound.weather = weather
         southbound.injected.clear()
         for target, how in zip(targets, options, strict=True):

@@ -7,12 +7,12 @@ It runs what is ready in the order in which it came, and moves virtual time on w
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import functools
 import threading
 from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextvars import Context
 from typing import Any, TypeVar
 
 from kvscheduler.testing import Deadlock, VirtualClock, VirtualTimer
@@ -21,7 +21,6 @@ from tests.sim.threads import Threads
 __all__ = ["SimulationClock", "SimulationLoop"]
 
 T = TypeVar("T")
-Context = contextvars.Context
 
 
 class SimulationClock(VirtualClock):
@@ -54,16 +53,17 @@ class SimulationClock(VirtualClock):
 
 
 class _Ready(list[Any]):
-    """A callback that waits for its turn, with its arguments and its context.
+    """A callback that waits for its turn, with its arguments.
 
-    A list, because nothing else is made as fast, and some sixty are for one run.
+    A list, because nothing else is made as fast, and some sixty are for one run. Contexts are
+    left out: nothing here keeps anything in context variables.
     """
 
     __slots__ = ()
 
     def cancel(self) -> None:
         """Withdraw it."""
-        self[:] = _nothing, (), self[2]
+        self[:] = _nothing, ()
 
 
 def _nothing() -> None:
@@ -109,8 +109,8 @@ class SimulationLoop:
     def _run_ready(self) -> None:
         ready = self._ready
         while ready:
-            callback, args, context = ready.popleft()
-            context.run(callback, *args)
+            callback, args = ready.popleft()
+            callback(*args)
 
     def _release(self) -> bool:
         """Wake those who wait for nothing else to be left to do."""
@@ -147,7 +147,7 @@ class SimulationLoop:
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> _Ready:
         """Have something called in its turn."""
-        ready = _Ready((callback, args, context or contextvars.copy_context()))
+        ready = _Ready((callback, args))
         self._ready.append(ready)
         return ready
 

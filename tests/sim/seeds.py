@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import gc
 import itertools
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from kvscheduler.testing import NotificationFaults, Weather
 from tests.sim.expected import Edge
@@ -52,6 +54,30 @@ class Way:
     edge: Edge
     cells: list[Cell]
     has_all_pairs: bool = False
+
+
+class _Pairs(Sequence[tuple[Strike, Strike]]):
+    """All pairs of a failure and a later one, of which mostly a few are drawn."""
+
+    def __init__(self, firsts: Sequence[Strike], later: Sequence[Strike]) -> None:
+        behind: dict[tuple[Place, int], list[Strike]] = {}
+        for one in firsts:
+            if (one.place, one.at) not in behind:
+                behind[one.place, one.at] = [
+                    other for other in later if other.place is not one.place or other.at > one.at
+                ]
+        self._firsts = firsts
+        self._behind = [behind[one.place, one.at] for one in firsts]
+        self._ends = list(itertools.accumulate(map(len, self._behind)))
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def __getitem__(self, index: Any) -> Any:
+        at = bisect.bisect_right(self._ends, index)
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return self._firsts[at], self._behind[at][index - self._ends[at]]
 
 
 class Seed:
@@ -120,13 +146,7 @@ class Seed:
         longer[Place.RETRIEVE] = 1
         longer[Place.MOMENT] = extent[Place.MOMENT]
         later = list(singles(longer, waits=self.universe.waits))
-        pairs = [
-            (first, second)
-            for first in alone
-            for second in later
-            if first.kind is not Kind.CANCEL
-            and (first.place is not second.place or first.at < second.at)
-        ]
+        pairs = _Pairs([one for one in alone if one.kind is not Kind.CANCEL], later)
         wanted = self.effort.pairs
         yield from pairs if wanted is None else self.random.sample(pairs, min(wanted, len(pairs)))
 
@@ -202,7 +222,8 @@ def run_seed(seed: int, effort: Effort, say: Say | None = None) -> Tally:
     begun = time.process_time()
     one = Seed(seed, effort, tally, say)
     thresholds = gc.get_threshold()
-    gc.set_threshold(100_000, *thresholds[1:])  # a fifth of the time otherwise
+    gc.set_threshold(300_000, *thresholds[1:])  # a fifth of the time otherwise
+    gc.freeze()
     try:
         one.life.play(one.story)
     except Exception as error:
@@ -210,5 +231,6 @@ def run_seed(seed: int, effort: Effort, say: Say | None = None) -> Tally:
         raise
     finally:
         gc.set_threshold(*thresholds)
+        gc.unfreeze()
     tally.cpu_s = time.process_time() - begun
     return tally

@@ -64,6 +64,8 @@ class Strike:
         return f"{self.kind.value}{place}{when}"
 
 
+# Kept here: to ask an enum for a member costs as much as a call.
+_CALL, _RETRIEVE, _MOMENT = Place.CALL, Place.RETRIEVE, Place.MOMENT
 _NOTHING = dict.fromkeys(Place, 0)
 
 
@@ -114,11 +116,11 @@ class Script:
 
     def fault(self, kind: str, key: str, number: int, rng: random.Random) -> Fault | None:
         """Return the fault of a call."""
-        strike = self._count(Place.RETRIEVE if kind == "retrieve" else Place.CALL)
+        strike = self._count(_RETRIEVE if kind == "retrieve" else _CALL)
         if strike is None:
             return None
         fault = Fault(name=strike.name, when=strike.when)
-        if strike.kind in {Kind.HANG, Kind.STUBBORN}:
+        if strike.kind is Kind.HANG or strike.kind is Kind.STUBBORN:
             fault.hang = Hang()
             fault.stubborn = strike.kind is Kind.STUBBORN
             self.hangs.append(fault.hang)
@@ -139,9 +141,14 @@ class Script:
 
     # What happens, moment by moment.
 
-    def look(self, moment: str, call: Call) -> None:
-        """Note a moment of a southbound call."""
-        self._pass(f"{moment} of {call.kind} {call.key}")
+    def look(self, moment: str, call: Call | None = None) -> None:
+        """Note a moment of a southbound call, or of the journal."""
+        if self._count(_MOMENT) is not None and self.cancel is not None:
+            self.cancel()
+        if self.on_moment:
+            name = f"journal: {moment}" if call is None else f"{moment} of {call.kind} {call.key}"
+            for callback in self.on_moment:
+                callback(name)
 
     def journal(self, moment: str) -> None:
         """Note a moment of the journal; a write that is to fail fails here."""
@@ -152,13 +159,7 @@ class Script:
                 raise JournalError(message)
         elif moment == "after begin":
             self.written = True
-        self._pass(f"journal: {moment}")
-
-    def _pass(self, name: str) -> None:
-        if self._count(Place.MOMENT) is not None and self.cancel is not None:
-            self.cancel()
-        for callback in self.on_moment:
-            callback(name)
+        self.look(moment)
 
 
 def singles(counts: dict[Place, int], *, waits: bool) -> Iterator[Strike]:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 
+from kvscheduler import Scheduler
+
 __all__ = ["Tally"]
 
 
@@ -14,6 +16,8 @@ class Tally:
     """Counts; ``runs`` are ways from one wanted state to another, each looked at afterwards.
 
     ``fault_runs`` are those in which something failed, crashes and restarts among them.
+    ``transactions`` are all that the engines went through: recoveries, retries and reports as
+    well, which they begin themselves. ``asked_for`` are those that a run committed or asked for.
     ``ways`` are plans; of those ``with_all_pairs`` every two failures were tried together.
     """
 
@@ -21,6 +25,7 @@ class Tally:
     runs: int = 0
     fault_runs: int = 0
     transactions: int = 0
+    asked_for: int = 0
     dry_runs: int = 0
     operations: int = 0
     ways: int = 0
@@ -39,6 +44,10 @@ class Tally:
             mine, others = getattr(self, field.name), getattr(other, field.name)
             setattr(self, field.name, mine + others)
 
+    def count_out(self, scheduler: Scheduler) -> None:
+        """Count what an engine has gone through in its life."""
+        self.transactions += scheduler._engine.numbers
+
     def report(self) -> str:
         """Return the figures for people."""
         lines = [
@@ -51,6 +60,7 @@ class Tally:
             f"ways               {self.ways:>12,}",
             f"  with all pairs   {self.ways_with_all_pairs:>12,}",
             f"transactions       {self.transactions:>12,}",
+            f"  asked for        {self.asked_for:>12,}",
             f"dry runs           {self.dry_runs:>12,}",
             f"operations         {self.operations:>12,}",
             f"injected failures  {self.injected.total() + self.crashes:>12,}",

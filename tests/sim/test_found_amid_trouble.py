@@ -5,8 +5,15 @@ from __future__ import annotations
 
 import pytest
 
-from kvscheduler import ValueState
-from kvscheduler.testing import Fault, Item, MemoryJournal, SimulatedError, When
+from kvscheduler import JournalError, ValueState
+from kvscheduler.testing import (
+    Fault,
+    Item,
+    MemoryJournal,
+    SimulatedDescriptor,
+    SimulatedError,
+    When,
+)
 from tests.sim.world import World, play
 
 N = Item
@@ -87,3 +94,76 @@ def test_what_was_to_pass_to_a_base_that_cannot_be_made_does_not_count_as_there(
         world.check()
 
     play(run)
+
+
+@pytest.mark.parametrize("fact_of_before", [N(), N(data=1)])
+def test_a_fact_that_has_passed_to_a_value_that_only_derives_more_stays_with_it(
+    fact_of_before: Item,
+) -> None:
+    async def run(world: World) -> None:
+        before = {"a/3": N(derives=(("f/2", fact_of_before),)), "b/2": N()}
+        await world.commit({**before, "c/1": N(needs=("f/2",))})
+        world.southbound.fail("a/1", "create")
+
+        change = {"a/3": None, "b/2": N(derives=(("f/2", N()),)), "a/1": N()}
+        result = await world.transaction(change).commit()
+
+        done = sorted((one.operation.kind, one.operation.key) for one in result.operations)
+        assert done == [("create", "a/1"), ("delete", "a/3")]
+        assert world.scheduler.status("f/2").state is ValueState.CONFIGURED
+        assert world.scheduler.values(view="configured")["f/2"] == N()
+
+    play(run, World(loose=True))
+
+
+def test_a_fact_goes_with_its_base_where_it_could_not_pass_to_another() -> None:
+    async def run(world: World) -> None:
+        before = {"a/3": N(derives=(("f/2", N()),)), "b/2": N(needs=("c/1",)), "c/1": N()}
+        await world.commit({**before, "c/2": N(needs=("f/2",))})
+        world.southbound.fail("a/1", "create")
+
+        moved = {"a/3": None, "b/2": N(needs=("a/1",), derives=(("f/2", N()),))}
+        await world.transaction({**moved, "a/1": N()}).commit()
+
+        assert "f/2" not in world.scheduler.values(view="configured")
+        assert set(world.southbound.ours()) == {"c/1"}
+        await world.scheduler.resync()
+        assert set(world.southbound.ours()) == {"a/1", "b/2", "c/1", "c/2"}
+        assert world.scheduler.status("f/2").state is ValueState.CONFIGURED
+
+    play(run, World(kind=_Lax))
+
+
+def test_what_is_handed_back_stays_so_where_the_journal_refuses_the_undo() -> None:
+    journal = MemoryJournal()
+    begun: list[str] = []
+
+    def refuse(moment: str) -> None:
+        if moment == "before begin":
+            begun.append(moment)
+            if len(begun) == 2:
+                raise JournalError("the disk is full")
+
+    async def run(world: World) -> None:
+        world.southbound.add("a/1", N(), announce=True)
+        await world.scheduler.settle()
+        await world.commit({"a/1": N(shape=1), "c/2": N()})  # refused: others made it
+        world.southbound.fail("c/2", "delete", when=When.AFTER_EFFECT)
+        journal.moments.append(refuse)
+
+        with pytest.raises(JournalError):
+            await world.transaction({"a/1": None, "c/2": None}, revert=True).commit()
+        await world.scheduler.resync()
+
+        assert world.scheduler.status("a/1").state is ValueState.OBTAINED
+        assert not world.scheduler.status("a/1").adopted
+        assert journal.peek().made == {}
+
+    play(run, World(journal=journal))
+
+
+class _Lax(SimulatedDescriptor):
+    """What an item needs is no part of what it configures."""
+
+    def equivalent(self, key: str, old: Item, new: Item) -> bool:
+        return old.data == new.data

@@ -127,7 +127,7 @@ class Unrest:
         life.script.end()
         await life.world.clock.advance(LONG_S)
         await life.scheduler.resync("full")
-        life.tally.transactions += 1
+        life.tally.asked_for += 1
         await life.scheduler.settle()
         if life.say is not None:
             narrator.verdict(life.say, life.world, life.at)

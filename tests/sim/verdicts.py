@@ -56,7 +56,7 @@ async def look_again(world: UniverseWorld, due: Expected, script: Script, tally:
         return
     before = script.counts[Place.CALL]
     await world.scheduler.resync("full")
-    tally.transactions += 1
+    tally.asked_for += 1
     if script.counts[Place.CALL] != before:
         raise Violation("a further resync finds something to do")
     if world.journal is not None:

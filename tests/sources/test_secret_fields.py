@@ -9,7 +9,7 @@ import pytest
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
-from kvs_agent.sources import shape
+from kvs_agent import shape
 
 
 def login() -> Any:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from kvs_agent import shape
 from kvs_agent.models import MODELS, Model
-from kvs_agent.sources import shape, yaml_guard
+from kvs_agent.sources import yaml_guard
 from kvs_agent.sources.skeleton import name_of, named, skeleton
 from ligato.configurator.configurator_pb2 import Config
 

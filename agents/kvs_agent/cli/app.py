@@ -24,15 +24,17 @@ from . import (
     planning,
     remembering,
     reporting,
+    telling,
     trying,
     watching,
 )
 from .failure import lines
-from .settings import Limits, Settings, default_state
+from .settings import Limits, Settings, agent_of, default_state
 
 __all__ = ["cli", "run"]
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 99}
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group(context_settings=CONTEXT)
@@ -45,6 +47,37 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 99}
     " /var/lib/kvscheduler/kvsctl.db, without root below ~/.local/state]",
 )
 @click.option(
+    "--agent",
+    envvar="KVSCTL_AGENT",
+    metavar="ADDR",
+    help="Work on a running agent, at unix:/path or host:port, instead of on this machine."
+    " [env: KVSCTL_AGENT]",
+)
+@click.option(
+    "--ca",
+    "authorities",
+    envvar="KVSCTL_CA",
+    type=FILE,
+    metavar="FILE",
+    help="Who may have signed the agent's certificate (PEM). [env: KVSCTL_CA]",
+)
+@click.option(
+    "--cert",
+    "certificate",
+    envvar="KVSCTL_CERT",
+    type=FILE,
+    metavar="FILE",
+    help="The certificate to show to the agent (PEM). [env: KVSCTL_CERT]",
+)
+@click.option(
+    "--key",
+    "key",
+    envvar="KVSCTL_KEY",
+    type=FILE,
+    metavar="FILE",
+    help="The key of that certificate (PEM). [env: KVSCTL_KEY]",
+)
+@click.option(
     "--parallel",
     type=click.IntRange(min=1),
     metavar="N",
@@ -54,7 +87,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 99}
     "--deadline",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help="How long the answer to one request may take. [default: 30]",
+    help="How long the answer to one request may take. [default: 30, of an agent 120]",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Tell more, and show where an error arose.")
 @click.version_option(
@@ -63,11 +96,13 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 99}
 @click.pass_context
 def cli(
     context: click.Context,
+    /,
     state: Path | None,
     parallel: int | None,
     deadline: float | None,
     *,
     verbose: bool,
+    **_of_agent: object,
 ) -> None:
     """Bring this machine's networking to what YAML files say, all of it or none."""
     limits = Limits()
@@ -75,8 +110,19 @@ def cli(
         limits["max_parallel"] = parallel
     if deadline is not None:
         limits["deadline_s"] = deadline
-    context.obj = Settings(state or default_state(), verbose, limits)
+    named = agent_of(context.params)
+    _refuse_mixed(context, is_remote=named is not None)
+    context.obj = Settings(state or default_state(), verbose, limits, named)
     _log(verbose=verbose)
+
+
+def _refuse_mixed(context: click.Context, *, is_remote: bool) -> None:
+    """Refuse options that mean nothing where the work is done."""
+    for name, option in (("state", "--state"), ("parallel", "--parallel")):
+        source = context.get_parameter_source(name)
+        if is_remote and source is click.core.ParameterSource.COMMANDLINE:
+            text = f"{option} is about an engine of kvsctl's own, and excludes --agent"
+            raise click.UsageError(f"{text} (and KVSCTL_AGENT)")
 
 
 for command in (
@@ -95,6 +141,7 @@ for command in (
     remembering.history,
     remembering.timeline,
     reporting.report,
+    telling.info,
     generating.generate,
     generating.completion,
 ):

@@ -11,14 +11,22 @@ from typing import TYPE_CHECKING
 import click
 
 from . import outcome, wishes
-from .options import Manner, color_option, detailed_option, files_argument, quiet_option
+from .options import (
+    Manner,
+    color_option,
+    detailed_option,
+    files_argument,
+    quiet_option,
+    source_option,
+)
 from .progress import progress
 from .session import Session, run
 from .settings import Settings, wants_color
+from .target import Change, Prepared, Target
 
 if TYPE_CHECKING:
     from kvs_agent.sources.config import Configuration
-    from kvscheduler import Plan, Transaction, TransactionResult
+    from kvscheduler import Plan, TransactionResult
 
 __all__ = ["apply", "destroy", "repair"]
 
@@ -32,6 +40,7 @@ MAX_PLANS = 3
 @click.option(
     "--keep-going", is_flag=True, help="Do the rest where the files hold invalid values."
 )
+@source_option
 @quiet_option
 @color_option
 @detailed_option
@@ -42,6 +51,7 @@ def apply(
     *,
     revert: bool,
     keep_going: bool,
+    source: str,
     quiet: bool,
     color: str,
     detailed: bool,
@@ -56,15 +66,11 @@ def apply(
     saved = wishes.saved(files)
     wanted = saved.wanted if saved is not None else wishes.load(files)
     what = f"kvsctl apply {' '.join(map(str, files))}"
+    change = Change(what=what, wanted=wanted, revert=revert, source=source)
+    check = None if saved is None else saved.check
 
-    async def work(session: Session) -> int:
-        def begin() -> Transaction:
-            transaction = wishes.begin(session.scheduler, wanted, what, revert=revert)
-            if saved is not None:
-                saved.check(transaction.plan())
-            return transaction
-
-        return await _commit(session, begin, manner, files=wanted)
+    async def work(session: Session[Target]) -> int:
+        return await _commit(session, change, manner, check, files=wanted)
 
     return run(settings, work, wanted, begins=True)
 
@@ -81,69 +87,68 @@ def repair(settings: Settings, *, quiet: bool, color: str, detailed: bool) -> in
     """
     manner = Manner(wants_color(color), detailed, quiet)
 
-    async def work(session: Session) -> int:
-        def begin() -> Transaction:
-            return session.scheduler.transaction("kvsctl repair", resync="downstream")
-
-        session.refuse_if_lost(begin().plan())
-        return await _commit(session, begin, manner)
+    async def work(session: Session[Target]) -> int:
+        check = session.target.refuse_if_lost
+        return await _commit(session, Change(what="kvsctl repair"), manner, check)
 
     return run(settings, work)
 
 
 @click.command()
 @click.option("--yes", is_flag=True, help="Do not ask, even on a terminal.")
+@source_option
 @quiet_option
 @color_option
 @detailed_option
 @click.pass_obj
-def destroy(settings: Settings, *, yes: bool, quiet: bool, color: str, detailed: bool) -> int:
+def destroy(
+    settings: Settings, *, yes: bool, source: str, quiet: bool, color: str, detailed: bool
+) -> int:
     """Remove everything that kvsctl made.
 
-    And only that. Asks first on a terminal, unless told --yes.
+    And only that. Asks first on a terminal, unless told --yes. An agent lets go of all that the
+    source wants; what another source wants as well stays.
     """
     manner = Manner(wants_color(color), detailed, quiet)
+    change = Change(what="kvsctl destroy", wanted={}, source=source)
 
-    async def work(session: Session) -> int:
-        def begin() -> Transaction:
-            return session.scheduler.transaction("kvsctl destroy", resync="upstream")
-
-        return await _commit(session, begin, manner, ask=not yes)
+    async def work(session: Session[Target]) -> int:
+        return await _commit(session, change, manner, ask=not yes)
 
     return run(settings, work, begins=True)
 
 
 async def _commit(
-    session: Session,
-    begin: Callable[[], Transaction],
+    session: Session[Target],
+    change: Change,
     manner: Manner,
+    check: Callable[[Plan], None] | None = None,
     *,
     files: Configuration | None = None,
     ask: bool = False,
 ) -> int:
     """Show the plan, carry it out just so, and tell how that went."""
-    from kvs_agent import protection  # noqa: PLC0415 - the engine: not for --help
-
     result = None
     for attempts_left in reversed(range(MAX_PLANS)):
-        transaction = begin()
-        made = transaction.plan()
-        protection.check(made)
+        prepared = await session.target.prepare(change)
+        made = prepared.plan
+        if check is not None:
+            check(made)
+        prepared.check()
         if not _agreed(session, made, manner, ask=ask):
             return 1
         if files is not None and made.invalid and not manner.keep_going:
             outcome.refuse_invalid(made, files)
             return 1
-        result = await _carried_out(session, transaction, made, is_last=not attempts_left)
+        result = await _carried_out(session, prepared, is_last=not attempts_left)
         if result is not None:
             break
     assert result is not None
-    session.remember(result)
     outcome.report(result, files)
     return manner.code(changed=bool(result.operations)) if result.ok else 1
 
 
-def _agreed(session: Session, made: Plan, manner: Manner, *, ask: bool) -> bool:
+def _agreed(session: Session[Target], made: Plan, manner: Manner, *, ask: bool) -> bool:
     """Show a plan, and ask whether it shall be carried out where a person is there."""
     if not manner.quiet:
         click.echo(made.render(color=manner.color), color=manner.color)
@@ -157,15 +162,15 @@ def _agreed(session: Session, made: Plan, manner: Manner, *, ask: bool) -> bool:
 
 
 async def _carried_out(
-    session: Session, transaction: Transaction, made: Plan, *, is_last: bool
+    session: Session[Target], prepared: Prepared, *, is_last: bool
 ) -> TransactionResult | None:
     """Carry out what was planned; None where the system has changed since, and so the plan."""
     from kvscheduler import PlanStale  # noqa: PLC0415 - the engine: not for --help
 
     try:
         with session.interrupts.unbroken():
-            async with progress(session.scheduler, made):
-                return await transaction.commit(expect=made)
+            async with progress(session.target, prepared.plan):
+                return await prepared.commit()
     except PlanStale:
         if is_last:
             raise

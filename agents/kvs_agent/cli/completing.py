@@ -1,17 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a shell offers at a press of TAB: keys and models, from what is kept on disk."""
+"""What a shell offers at a press of TAB: keys and models, from the disk or from an agent."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+import dataclasses
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from .settings import default_state
+from .settings import Named, agent_of, default_state
 
-__all__ = ["keys", "models", "past_keys"]
+if TYPE_CHECKING:
+    from .remote import Agent
+
+__all__ = ["keys", "models", "past_keys", "sources"]
+
+# An agent that has not answered by then is not waited for: somebody is typing.
+PATIENCE_S = 2.0
 
 # More are offered folder by folder.
 MOST = 100
@@ -19,6 +28,8 @@ MOST = 100
 
 def keys(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     """Offer the keys of what is wanted or was made. Waits for no lock, asks no kernel."""
+    if named := _agent(context):
+        return _offered(lambda: _asked(named, lambda agent: agent.keys()), begun)
     return _offered(lambda: _known(_state(context)), begun)
 
 
@@ -26,7 +37,16 @@ def past_keys(context: click.Context, _parameter: click.Parameter, begun: str) -
     """Offer the keys of what something was done to."""
     from kvs_agent.past import Past  # noqa: PLC0415 - the engine: not for --help
 
+    if named := _agent(context):
+        return _offered(lambda: _asked(named, lambda agent: agent.past_keys()), begun)
     return _offered(Past(_state(context)).keys, begun)
+
+
+def sources(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Offer the names of an agent's sources."""
+    if (named := _agent(context)) is None:
+        return []
+    return _offered(lambda: _asked(named, lambda agent: agent.sources()), begun)
 
 
 def models(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
@@ -41,6 +61,24 @@ def models(_context: click.Context, _parameter: click.Parameter, begun: str) -> 
 def _state(context: click.Context) -> Path:
     given = context.find_root().params.get("state")
     return given if isinstance(given, Path) else default_state()
+
+
+def _agent(context: click.Context) -> Named | None:
+    """Return the agent that is named on the line or by the environment."""
+    given = context.find_root().params
+    named = agent_of(given)
+    return None if named is None else dataclasses.replace(named, deadline_s=PATIENCE_S)
+
+
+def _asked(named: Named, question: Callable[[Agent], Awaitable[Iterable[str]]]) -> Iterable[str]:
+    """Return what an agent answers to a question."""
+    from .session import agent  # noqa: PLC0415 - as above
+
+    async def ask() -> Iterable[str]:
+        async with agent(named) as asked:
+            return await question(asked)
+
+    return asyncio.run(ask())
 
 
 def _known(state: Path) -> set[str]:

@@ -16,7 +16,7 @@ BAD = {ValueState.FAILED, ValueState.INVALID, ValueState.MISSING}
 MEANING = {
     ValueState.CONFIGURED: "wanted, and there",
     ValueState.OBTAINED: "there, made by others",
-    ValueState.DISCOVERED: "there, made by kvsctl, not wanted any more",
+    ValueState.DISCOVERED: "there, made by {maker}, not wanted any more",
     ValueState.PENDING: "wanted, and waits for what is below",
     ValueState.INVALID: "wanted, but refused as it stands",
     ValueState.FAILED: "wanted, but the last attempt failed",
@@ -28,15 +28,15 @@ MEANING = {
 }
 
 
-def text(status: ValueStatus, *, color: bool) -> str:
-    """Return a status with its derived values as a tree."""
-    return "\n".join(_lines(status, color=color, indent=0))
+def text(status: ValueStatus, *, color: bool, maker: str = "kvsctl") -> str:
+    """Return a status with its derived values as a tree; ``maker`` is who made them."""
+    return "\n".join(_lines(status, maker, color=color, indent=0))
 
 
-def _lines(status: ValueStatus, *, color: bool, indent: int) -> Iterator[str]:
+def _lines(status: ValueStatus, maker: str, *, color: bool, indent: int) -> Iterator[str]:
     """Yield the lines of one status and, beneath it, of its derived values."""
     margin = " " * indent
-    meaning = MEANING[status.state]
+    meaning = MEANING[status.state].format(maker=maker)
     if indent and status.unmet and all(unmet.key == status.base for unmet in status.unmet):
         meaning = "wanted, and waits for what it is derived from"
     if status.state is ValueState.PENDING and not status.unmet:
@@ -49,13 +49,14 @@ def _lines(status: ValueStatus, *, color: bool, indent: int) -> Iterator[str]:
     if indent == 0 and status.base is not None:
         yield f"{margin}  derived from {printable(status.base)}"
     if status.error is not None:
-        tried = f" ({status.operation})" if status.operation else ""
+        is_refused = status.state is ValueState.INVALID  # before anything was tried
+        tried = f" ({status.operation})" if status.operation and not is_refused else ""
         yield f"{margin}  error{tried}: {printable(describe(status.error))}"
     for unmet in status.unmet:
         if indent == 0 or unmet.key != status.base:  # how that one stands is told above
             yield from _unmet_lines(unmet, margin + "  ")
     for derived in status.derived:
-        yield from _lines(derived, color=color, indent=indent + 4)
+        yield from _lines(derived, maker, color=color, indent=indent + 4)
 
 
 def _unmet_lines(unmet: Unmet, margin: str) -> Iterator[str]:

@@ -14,13 +14,12 @@ from .drawing import drawn
 from .options import form_options
 from .session import Session, run
 from .settings import Settings
+from .target import Target
 
 if TYPE_CHECKING:
-    import networkx
-
     from kvscheduler.drawing import Drawing
 
-    Graph = networkx.DiGraph[str]
+    from .target import Graph
 
 __all__ = ["graph"]
 
@@ -38,8 +37,8 @@ def graph(settings: Settings, prefix: str, *, form: str) -> int:
     Those below PREFIX, or all, with what they need and what they come of.
     """
 
-    async def work(session: Session) -> int:
-        found = _around(session.scheduler.graph(), prefix)
+    async def work(session: Session[Target]) -> int:
+        found = _around(await session.target.graph(prefix), prefix)
         if form == "json":
             click.echo(json.dumps(_data(found), indent=2))
         elif form:

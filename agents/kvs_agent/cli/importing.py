@@ -8,15 +8,24 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import outcome
+from .failure import UserError
 from .session import Session, run_on
 from .settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from kvs_agent.existing import Existing, Found, Request
+    from kvscheduler import Scheduler
 
 __all__ = ["import_existing"]
+
+NOT_OF_AGENTS = (
+    "import-existing reads and marks this machine's own networking, so it cannot be done through"
+    " an agent; kvsctl import-existing --dry-run there, without --agent, prints the file that"
+    " --agent ADDR apply then takes: what stands as the file says is taken as it is"
+)
 
 
 @click.command("import-existing")
@@ -48,42 +57,41 @@ def import_existing(
     """
     from kvs_agent.existing import Existing, Request  # noqa: PLC0415 - the engine: not for --help
 
+    if settings.agent is not None:
+        raise UserError(NOT_OF_AGENTS)
     request = Request(only=only, everything=everything, protected=protected, force=force)
     existing = Existing(settings.state, **settings.limits)
 
-    async def work(session: Session) -> int:
-        return await _import(session, existing, namespaces, request, dry_run=dry_run)
+    async def work(session: Session[Scheduler]) -> int:
+        before = session.target.values(view="desired")
+        found = await existing.find(namespaces, request)
+        if not dry_run and not await _taken_over(session, settings.state, existing, found):
+            return 1
+        _tell(found, before, request)
+        return 0
 
-    return run_on(lambda: existing.scheduler, settings, work)
+    return run_on(lambda: existing.scheduler, work)
 
 
-async def _import(
-    session: Session,
-    existing: Existing,
-    namespaces: tuple[str, ...],
-    request: Request,
-    *,
-    dry_run: bool,
-) -> int:
-    before = session.scheduler.values(view="desired")
-    found = await existing.find(namespaces, request)
-    if not dry_run and not await _taken_over(session, existing, found):
-        return 1
+def _tell(found: Found, before: Mapping[str, Any], request: Request) -> None:
     _print(found, before if request.everything else {})
     others = before.keys() - found.findings.values.keys()
     if others and not request.everything:
         text = "what kvsctl has of other files is not in this one: apply them together, or --all"
         click.echo(f"note: {text}", err=True)
-    return 0
 
 
-async def _taken_over(session: Session, existing: Existing, found: Found) -> bool:
+async def _taken_over(
+    session: Session[Scheduler], state: Path, existing: Existing, found: Found
+) -> bool:
     """Set the marks, all of them or none; tell whether that is done."""
+    from .engine import remember  # noqa: PLC0415 - as above
+
     found.check()
     with session.interrupts.unbroken():
         result = await found.transaction.commit(expect=found.plan)
     if result.operations or not result.ok:
-        session.remember(result)
+        remember(state, result)
     if not result.ok:
         outcome.report(result)
         return False

@@ -6,19 +6,16 @@ from __future__ import annotations
 import contextlib
 import difflib
 import json
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
 
 import click
 
 from . import completing, explanation
 from .failure import UserError
+from .options import needs_agent
 from .session import Session, run
 from .settings import Settings, wants_color
-
-if TYPE_CHECKING:
-    from kvscheduler import Scheduler
+from .target import Held, Target
 
 __all__ = ["explain", "get"]
 
@@ -36,36 +33,62 @@ MIN_LIKENESS = 0.6
     help="What is wanted, what was made of it, or what the system says this moment.",
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs: JSON with a format_version.")
+@click.option(
+    "--source",
+    metavar="NAME",
+    default="",
+    callback=needs_agent,
+    shell_complete=completing.sources,
+    help="Only what this source of an agent wants, whether its value counts or not.",
+)
+@click.option(
+    "--sources",
+    is_flag=True,
+    callback=needs_agent,
+    help="Also tell which of an agent's sources want it; the first one's value counts.",
+)
 @click.pass_obj
-def get(settings: Settings, prefix: str, *, view: str, as_json: bool) -> int:
+def get(
+    settings: Settings, prefix: str, *, view: str, as_json: bool, source: str, sources: bool
+) -> int:
     """Print keys and values.
 
     Those below PREFIX, or all.
     """
+    if source and view != "desired":
+        raise click.UsageError(f"--source is about what is wanted, not --view {view}")
 
-    async def work(session: Session) -> int:
-        from kvscheduler.jsonable import jsonable  # noqa: PLC0415 - not for --help
-        from kvscheduler.render import FORMAT_VERSION, printable  # noqa: PLC0415 - as above
-
-        found = await _values(session.scheduler, prefix, view)
-        values = {key: jsonable(found[key]) for key in sorted(found)}
+    async def work(session: Session[Target]) -> int:
+        found = await session.target.values(prefix, view, source)
         if as_json:
-            shown = {"format_version": FORMAT_VERSION, "view": view, "values": values}
-            click.echo(json.dumps(shown, indent=2))
+            click.echo(json.dumps(_data(found, view, sources=sources), indent=2))
             return 0
-        for key, value in values.items():
-            click.echo(printable(f"{key}  {json.dumps(value, ensure_ascii=False)}"))
+        for line in _lines(found, sources=sources):
+            click.echo(line)
         return 0
 
     return run(settings, work)
 
 
-async def _values(scheduler: Scheduler, prefix: str, view: str) -> Mapping[str, object]:
-    """Return what one of the views holds."""
-    if view == "live":
-        live = await scheduler.retrieve(prefix)
-        return {key: found.value for key, found in live.items()}
-    return scheduler.values(prefix, view=view)
+def _data(found: Mapping[str, Held], view: str, *, sources: bool) -> dict[str, object]:
+    from kvscheduler.jsonable import jsonable  # noqa: PLC0415 - not for --help
+    from kvscheduler.render import FORMAT_VERSION  # noqa: PLC0415 - as above
+
+    values = {key: jsonable(found[key].value) for key in sorted(found)}
+    data: dict[str, object] = {"format_version": FORMAT_VERSION, "view": view, "values": values}
+    if sources:
+        data["sources"] = {key: [*found[key].sources] for key in values}
+    return data
+
+
+def _lines(found: Mapping[str, Held], *, sources: bool) -> Iterator[str]:
+    from kvscheduler.jsonable import jsonable  # noqa: PLC0415 - as above
+    from kvscheduler.render import printable  # noqa: PLC0415 - as above
+
+    for key in sorted(found):
+        who = f"  # {', '.join(found[key].sources) or 'implied'}" if sources else ""
+        value = json.dumps(jsonable(found[key].value), ensure_ascii=False)
+        yield printable(f"{key}  {value}{who}")
 
 
 @click.command()
@@ -81,29 +104,31 @@ def explain(settings: Settings, key: str, *, color: str) -> int:
     """
     paint = wants_color(color)
 
-    async def work(session: Session) -> int:
+    async def work(session: Session[Target]) -> int:
         from kvscheduler.model import ValueState  # noqa: PLC0415 - not for --help
 
-        status = session.scheduler.status(key)
-        if status.state is ValueState.NONEXISTENT:
-            raise UserError(unknown_key(key, (each.key for each in session.scheduler.statuses())))
-        click.echo(explanation.text(status, color=paint), color=paint)
-        if status.state is ValueState.PENDING and not status.unmet:
-            _tell_last_failure(session.state, key)
+        target = session.target
+        status = await target.status(key)
+        if status is None:
+            raise UserError(unknown_key(key, await target.keys()))
+        told = explanation.text(status, color=paint, maker=target.maker)
+        click.echo(told, color=paint)
+        if status.state is ValueState.PENDING:
+            await _tell_last_failure(target, key)
         return 0
 
     return run(settings, work)
 
 
-def _tell_last_failure(state: Path, key: str) -> None:
+async def _tell_last_failure(target: Target, key: str) -> None:
     """Tell what the last attempt failed with: one of another process, as this one made none."""
-    from kvs_agent.past import Past, PastError  # noqa: PLC0415 - the engine: not for --help
+    from kvs_agent.past import PastError  # noqa: PLC0415 - the engine: not for --help
     from kvscheduler.render import printable  # noqa: PLC0415 - as above
 
     with contextlib.suppress(PastError):
-        steps = Past(state).of_key(key)
-        if steps and steps[-1].error:
-            step = steps[-1]
+        found = await target.of_key(key)
+        if found and found[-1][0].error:
+            step, _ = found[-1]
             tried = f"{step.kind} of #{step.number}"
             click.echo(printable(f"  failed when it was last tried ({tried}): {step.fault}"))
 

@@ -25,6 +25,10 @@ CODES = {
 }
 VARIABLES = {
     "KVSCTL_STATE": "Where kvsctl remembers what it made, unless --state says so.",
+    "KVSCTL_AGENT": "The agent to work on, unless --agent says so; empty: none.",
+    "KVSCTL_CA": "Who may have signed the agent's certificate, unless --ca says so.",
+    "KVSCTL_CERT": "The certificate to show to the agent, unless --cert says so.",
+    "KVSCTL_KEY": "The key of that certificate, unless --key says so.",
     "NO_COLOR": "If set, nothing is coloured unless --color always is given.",
 }
 

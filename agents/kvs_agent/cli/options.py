@@ -11,6 +11,9 @@ from typing import Any, TypeVar
 
 import click
 
+from . import completing
+from .settings import Settings
+
 __all__ = [
     "FORMS",
     "Manner",
@@ -18,7 +21,9 @@ __all__ = [
     "detailed_option",
     "files_argument",
     "form_options",
+    "needs_agent",
     "quiet_option",
+    "source_option",
 ]
 
 CHANGED = 2
@@ -30,6 +35,7 @@ FORMS = {
 }
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T", str, bool)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,6 +65,23 @@ color_option = click.option(
     default="auto",
     show_default=True,
     help="auto: on a terminal, unless NO_COLOR is set.",
+)
+
+
+def needs_agent(context: click.Context, option: click.Parameter, given: T) -> T:
+    """Refuse what only an agent can do where there is none."""
+    if given and context.ensure_object(Settings).agent is None:
+        raise click.UsageError(f"{option.opts[0]} is about an agent's sources: --agent names one")
+    return given
+
+
+source_option = click.option(
+    "--source",
+    metavar="NAME",
+    default="",
+    callback=needs_agent,
+    shell_complete=completing.sources,
+    help="In whose name an agent is to want it. [default: grpc]",
 )
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Do not show the plan first.")
 detailed_option = click.option(

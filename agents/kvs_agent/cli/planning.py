@@ -10,13 +10,23 @@ import click
 
 from . import outcome, wishes
 from .drawing import shown_plan
-from .options import Manner, color_option, detailed_option, files_argument, form_options
-from .session import Session, planned, run
+from .options import (
+    Manner,
+    color_option,
+    detailed_option,
+    files_argument,
+    form_options,
+    source_option,
+)
+from .session import Session, agent, planned, run, run_on
 from .settings import Settings, wants_color
+from .target import Change, Prepared, Target
 
 if TYPE_CHECKING:
     from kvs_agent.sources.config import Configuration
     from kvscheduler import Plan
+
+    from .remote import Agent
 
 __all__ = ["diff", "plan", "validate"]
 
@@ -30,6 +40,7 @@ __all__ = ["diff", "plan", "validate"]
     metavar="PLAN",
     help="Also keep the plan in a file, for apply to carry out just so.",
 )
+@source_option
 @color_option
 @detailed_option
 @click.pass_obj
@@ -39,6 +50,7 @@ def plan(
     *,
     form: str,
     out: Path | None,
+    source: str,
     color: str,
     detailed: bool,
 ) -> int:
@@ -51,24 +63,24 @@ def plan(
     manner = Manner(wants_color(color), detailed)
     wanted = wishes.load(files)
 
-    async def work(session: Session) -> int:
-        made = wishes.begin(session.scheduler, wanted, "kvsctl plan").plan()
-        _show(made, form, manner)
-        return _judged(made, wanted, out, manner)
+    async def work(session: Session[Target]) -> int:
+        change = Change(what="kvsctl plan", wanted=wanted, source=source)
+        prepared = await session.target.prepare(change)
+        _show(prepared.plan, form, manner)
+        return _judged(prepared, wanted, out, manner)
 
     return run(settings, work, wanted)
 
 
-def _judged(made: Plan, wanted: Configuration, out: Path | None, manner: Manner) -> int:
+def _judged(prepared: Prepared, wanted: Configuration, out: Path | None, manner: Manner) -> int:
     """Tell what keeps a plan from being carried out, or keep it; return the exit code."""
-    from kvs_agent import protection  # noqa: PLC0415 - the engine: not for --help
-
+    made = prepared.plan
     outcome.report_invalid(made, wanted)
     if made.invalid:
         if out is not None:
             click.echo("No plan was kept: correct the files first.", err=True)
         return 1
-    protection.check(made)
+    prepared.check()
     if out is not None:
         wishes.save(out, wanted, made)
     return manner.code(changed=not made.is_empty)
@@ -85,8 +97,8 @@ def diff(settings: Settings, *, form: str, color: str) -> int:
     """
     manner = Manner(wants_color(color), detailed=True)
 
-    async def work(session: Session) -> int:
-        made = session.scheduler.transaction("kvsctl diff", resync="downstream").plan()
+    async def work(session: Session[Target]) -> int:
+        made = (await session.target.prepare(Change(what="kvsctl diff"))).plan
         _show(made, form, manner)
         return manner.code(changed=not made.is_empty)
 
@@ -95,14 +107,24 @@ def diff(settings: Settings, *, form: str, color: str) -> int:
 
 @click.command()
 @files_argument
-def validate(files: tuple[Path, ...]) -> int:
+@click.pass_obj
+def validate(settings: Settings, files: tuple[Path, ...]) -> int:
     """Check files without looking at this machine.
 
     Names, types, values, what excludes each other; needs no root. What other values would have
     to be there as well is told, and is no error: they may come from elsewhere.
     """
     wanted = wishes.load(files)
-    made = planned(wanted)
+    if (named := settings.agent) is None:
+        return _validity(planned(wanted), wanted)
+
+    async def work(session: Session[Agent]) -> int:
+        return _validity(await session.target.judged(wanted), wanted)
+
+    return run_on(lambda: agent(named), work)
+
+
+def _validity(made: Plan, wanted: Configuration) -> int:
     outcome.report_invalid(made, wanted)
     if made.invalid:
         return 1

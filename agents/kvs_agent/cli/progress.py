@@ -13,20 +13,22 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from kvscheduler import Plan, Scheduler
+    from kvscheduler import Plan
+
+    from .target import Target
 
 __all__ = ["progress"]
 
 
 @contextlib.asynccontextmanager
-async def progress(scheduler: Scheduler, plan: Plan) -> AsyncIterator[None]:
+async def progress(target: Target, plan: Plan) -> AsyncIterator[None]:
     """Show on stderr how many of the plan's keys have been dealt with."""
     keys = {operation.key for operation in plan.operations}
     if not keys or not sys.stderr.isatty():
         yield
         return
     with click.progressbar(length=len(keys), label="Applying", file=sys.stderr) as bar:
-        following = asyncio.create_task(_follow(scheduler, keys, bar.update))
+        following = asyncio.create_task(_follow(target, keys, bar.update))
         try:
             yield
             bar.update(bar.length or 0)
@@ -35,11 +37,11 @@ async def progress(scheduler: Scheduler, plan: Plan) -> AsyncIterator[None]:
             await asyncio.gather(following, return_exceptions=True)
 
 
-async def _follow(scheduler: Scheduler, keys: set[str], advance: Callable[[int], None]) -> None:
+async def _follow(target: Target, keys: set[str], advance: Callable[[int], None]) -> None:
     """Count each key once, at the first change of its status from now on."""
     begun = time.time()
     left = set(keys)
-    async for status in scheduler.watch():
+    async for status in target.statuses():
         # The watch begins with the present: what has not changed yet is not done yet.
         if status.key in left and status.since >= begun:
             left.discard(status.key)

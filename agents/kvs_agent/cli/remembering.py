@@ -7,17 +7,20 @@ import dataclasses
 import datetime
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from . import completing
 from .failure import UserError
+from .session import recall
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from kvs_agent.past import Past, Step, Transaction
+    from kvs_agent.past import Step, Transaction
+
+    from .target import Memory
 
 __all__ = ["history", "timeline"]
 
@@ -27,12 +30,6 @@ SYMBOLS = {"create": "+", "update": "~", "delete": "-"}
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="For programs: JSON with a format_version."
 )
-
-
-def _past(settings: Settings) -> Past:
-    from kvs_agent.past import Past  # noqa: PLC0415 - the engine: not for --help
-
-    return Past(settings.state)
 
 
 @click.command()
@@ -45,25 +42,28 @@ def history(settings: Settings, number: int, *, of: int | None, as_json: bool) -
 
     The last N times that something was done, 20 unless told otherwise.
     """
-    past = _past(settings)
-    if of is not None:
-        return _one(past, of, as_json=as_json)
-    found = past.transactions(number)
-    if as_json:
-        _echo_json({"transactions": [dataclasses.asdict(one) for one in found]})
+
+    async def work(memory: Memory) -> int:
+        if of is not None:
+            return await _one(memory, of, as_json=as_json)
+        found = await memory.transactions(number)
+        if as_json:
+            _echo_json({"transactions": [dataclasses.asdict(one) for one, _ in found]})
+            return 0
+        for one, steps in found:
+            click.echo(_line(one, steps))
+        if not found:
+            click.echo("Nothing has been done yet.")
         return 0
-    for one in found:
-        click.echo(_line(one, past.steps(one.number)))
-    if not found:
-        click.echo("Nothing has been done yet.")
-    return 0
+
+    return recall(settings, work)
 
 
-def _one(past: Past, number: int, *, as_json: bool) -> int:
-    found = past.transaction(number)
-    if found is None:
+async def _one(memory: Memory, number: int, *, as_json: bool) -> int:
+    told = await memory.transaction(number)
+    if told is None:
         raise UserError(f"there is no transaction {number}, or no longer; see kvsctl history")
-    steps = past.steps(number)
+    found, steps = told
     if as_json:
         data = {**dataclasses.asdict(found), "steps": [dataclasses.asdict(one) for one in steps]}
         _echo_json({"transaction": data})
@@ -81,22 +81,26 @@ def _one(past: Past, number: int, *, as_json: bool) -> int:
 @click.pass_obj
 def timeline(settings: Settings, key: str, *, as_json: bool) -> int:
     """Tell what was done to KEY, oldest first."""
-    past = _past(settings)
-    steps = past.of_key(key)
-    if as_json:
-        _echo_json({"key": key, "steps": [dataclasses.asdict(one) for one in steps]})
+
+    async def work(memory: Memory) -> int:
+        found = await memory.of_key(key)
+        if as_json:
+            _echo_json({"key": key, "steps": [dataclasses.asdict(step) for step, _ in found]})
+            return 0
+        if not found:
+            raise UserError(f"nothing was ever done to {key}; kvsctl history tells what was")
+        for step, transaction in found:
+            when = (
+                f"{_time(transaction.started)}  {transaction.description}" if transaction else ""
+            )
+            for place, line in enumerate(_step_lines(step, f"#{step.number}  {when}")):
+                click.echo(line if place == 0 else f"  {line}")
         return 0
-    if not steps:
-        raise UserError(f"nothing was ever done to {key}; kvsctl history tells what was")
-    for step in steps:
-        transaction = past.transaction(step.number)
-        when = f"{_time(transaction.started)}  {transaction.description}" if transaction else ""
-        for place, line in enumerate(_step_lines(step, f"#{step.number}  {when}")):
-            click.echo(line if place == 0 else f"  {line}")
-    return 0
+
+    return recall(settings, work)
 
 
-def _line(one: Transaction, steps: list[Step]) -> str:
+def _line(one: Transaction, steps: Sequence[Step]) -> str:
     counts = Counter(step.kind for step in steps if not step.error and not step.reverts)
     told = ", ".join(f"{symbol}{counts[kind]}" for kind, symbol in SYMBOLS.items() if counts[kind])
     told = told or "nothing"

@@ -7,6 +7,7 @@ import io
 import os
 import tarfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import click
 
 from .session import Session, run
 from .settings import Settings
+from .target import Target
 
 if TYPE_CHECKING:
     from kvs_agent.evidence import Part
@@ -39,17 +41,8 @@ def report(settings: Settings, out: Path) -> int:
     send it: names and addresses are in it.
     """
 
-    async def work(session: Session) -> int:
-        from kvs_agent import evidence  # noqa: PLC0415 - the engine: not for --help
-        from kvs_agent.past import Past  # noqa: PLC0415 - as above
-
-        drift = session.scheduler.transaction("kvsctl report", resync="downstream").plan()
-        parts = [
-            *evidence.about(),
-            *evidence.known(session.scheduler, drift),
-            *evidence.past(Past(settings.state)),
-            *evidence.kernel(),
-        ]
+    async def work(session: Session[Target]) -> int:
+        parts = await session.target.evidence()
         _pack(out, parts)
         click.echo(f"{out}: {len(parts)} files; read it before you send it.")
         return 0
@@ -57,7 +50,7 @@ def report(settings: Settings, out: Path) -> int:
     return run(settings, work)
 
 
-def _pack(out: Path, parts: list[Part]) -> None:
+def _pack(out: Path, parts: Sequence[Part]) -> None:
     """Write the parts into an archive, for its owner alone."""
     handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "wb") as opened, tarfile.open(fileobj=opened, mode="w:gz") as archive:

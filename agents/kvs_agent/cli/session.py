@@ -1,97 +1,79 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One command's life: an engine that knows what is, one piece of work, and a clean end."""
+"""One command's life: something to work on, one piece of work, and a clean end."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import click
 
 from .failure import UserError
 from .interrupt import Interrupts
 from .settings import Settings, is_begun
+from .target import Memory, Target
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from kvscheduler import Plan
 
-    from kvscheduler import Plan, Scheduler, TransactionResult
+    from .engine import Engine
+    from .remote import Agent
+    from .settings import Named
 
-__all__ = ["Session", "Work", "planned", "run", "run_on"]
+__all__ = ["Session", "agent", "engine", "planned", "recall", "run", "run_on"]
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Session:
-    """What a command works with: an engine that has looked, and the signals held back."""
+class Session(Generic[T]):
+    """What a command works with, and the signals held back."""
 
-    scheduler: Scheduler
+    target: T
     interrupts: Interrupts
-    state: Path
-
-    def refuse_if_lost(self, made: Plan) -> None:
-        """Refuse to mend by removing all there is, where nobody remembers what was wanted."""
-        if not made.is_empty and not is_begun(self.state):
-            raise UserError(
-                f"{self.state} is not there, but {len(made.operations)} values that kvsctl made"
-                " are; nothing was changed. What is wanted, say the files: kvsctl apply FILE...;"
-                " kvsctl import-existing --all prints such a file, kvsctl destroy removes all"
-            )
-
-    def remember(self, result: TransactionResult) -> None:
-        """Have the history tell of a transaction; that it cannot is no reason to fail."""
-        from kvs_agent.past import Past, PastError  # noqa: PLC0415 - the engine: not for --help
-
-        try:
-            Past(self.state).add(result)
-        except PastError as error:
-            click.echo(f"warning: {error}", err=True)
-
-
-Work = Callable[[Session], Awaitable[int]]
 
 
 def run(
     settings: Settings,
-    work: Work,
+    work: Callable[[Session[Target]], Awaitable[int]],
     wanted: Mapping[str, object] | None = None,
     *,
     begins: bool = False,
     watch: bool = False,
 ) -> int:
-    """Do one piece of work with an engine that has looked at the system; return its exit code.
+    """Do one piece of work on the agent that is named, or with an engine; return its exit code.
 
-    ``wanted`` are values about to be wanted, to look whether they are there already. ``begins``:
-    where there is no state, one is begun; otherwise the engine remembers nothing. With ``watch``
-    it goes on looking.
+    For the options see ``engine``.
     """
 
-    def engine() -> Scheduler:
-        # Here, since the engine and its southbound are most of a command's start.
-        from kvs_agent.wiring import linux_scheduler  # noqa: PLC0415
+    def opened() -> AbstractAsyncContextManager[Target]:
+        if settings.agent is None:
+            return engine(settings, wanted, begins=begins, watch=watch)
+        return agent(settings.agent)
 
-        state = settings.state if begins or is_begun(settings.state) else None
-        return linux_scheduler(state, watch=watch, **settings.limits)
-
-    async def look_first(session: Session) -> int:
-        await session.scheduler.refresh(wanted=wanted)
-        return await work(session)
-
-    return run_on(engine, settings, look_first)
+    return run_on(opened, work)
 
 
-def run_on(engine: Callable[[], Scheduler], settings: Settings, work: Work) -> int:
-    """Do one piece of work with an engine, between its start and its close; signals wait."""
-    return asyncio.run(_run(engine, settings, work))
+def run_on(
+    opened: Callable[[], AbstractAsyncContextManager[T]],
+    work: Callable[[Session[T]], Awaitable[int]],
+) -> int:
+    """Do one piece of work on what is opened for it, and closed after it; signals wait."""
+    return asyncio.run(_run(opened, work))
 
 
-async def _run(engine: Callable[[], Scheduler], settings: Settings, work: Work) -> int:
+async def _run(
+    opened: Callable[[], AbstractAsyncContextManager[T]],
+    work: Callable[[Session[T]], Awaitable[int]],
+) -> int:
     with Interrupts() as interrupts:
         try:
-            async with engine() as scheduler:
-                code = await work(Session(scheduler, interrupts, settings.state))
+            async with opened() as target:
+                code = await work(Session(target, interrupts))
         except asyncio.CancelledError:
             if not interrupts.number:
                 raise
@@ -102,6 +84,57 @@ async def _run(engine: Callable[[], Scheduler], settings: Settings, work: Work) 
             click.echo("interrupted: what had begun was finished", err=True)
         return 128 + interrupts.number
     return code
+
+
+@contextlib.asynccontextmanager
+async def engine(
+    settings: Settings,
+    wanted: Mapping[str, object] | None = None,
+    *,
+    begins: bool = False,
+    watch: bool = False,
+) -> AsyncIterator[Engine]:
+    """Give an engine that has looked at the system.
+
+    ``wanted`` are values about to be wanted, to look whether they are there already. ``begins``:
+    where there is no state, one is begun; otherwise the engine remembers nothing. With ``watch``
+    it goes on looking.
+    """
+    # Here, since the engine and its southbound are most of a command's start.
+    from kvs_agent.wiring import linux_scheduler  # noqa: PLC0415
+
+    from .engine import Engine  # noqa: PLC0415 - as above
+
+    state = settings.state if begins or is_begun(settings.state) else None
+    async with linux_scheduler(state, watch=watch, **settings.limits) as scheduler:
+        await scheduler.refresh(wanted=wanted)
+        yield Engine(scheduler, settings.state)
+
+
+def agent(named: Named) -> AbstractAsyncContextManager[Agent]:
+    """Give the agent that is named."""
+    try:
+        from .remote import connected  # noqa: PLC0415 - gRPC: for those alone who name an agent
+    except ModuleNotFoundError as error:
+        if error.name != "grpc":
+            raise
+        text = "--agent takes gRPC, which is not installed: pip install 'kvscheduler[cli,grpc]'"
+        raise UserError(text) from error
+
+    return connected(named)
+
+
+def recall(settings: Settings, work: Callable[[Memory], Awaitable[int]]) -> int:
+    """Do one piece of work on what was done before; looks at no system."""
+    if settings.agent is not None:
+        return run(settings, lambda session: work(session.target))
+    from .engine import PastMemory  # noqa: PLC0415 - the engine: not for --help
+
+    return asyncio.run(_awaited(work(PastMemory(settings.state))))
+
+
+async def _awaited(work: Awaitable[int]) -> int:
+    return await work
 
 
 def planned(wanted: Mapping[str, object]) -> Plan:

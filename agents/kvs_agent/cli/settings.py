@@ -6,12 +6,22 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
-__all__ = ["Limits", "Settings", "default_state", "is_begun", "wants_color"]
+__all__ = [
+    "Limits",
+    "Named",
+    "Settings",
+    "agent_of",
+    "default_state",
+    "is_begun",
+    "wants_color",
+]
 
 STATE_FILE = Path("kvscheduler", "kvsctl.db")
+AGENT_DEADLINE_S = 120.0
 
 
 class Limits(TypedDict, total=False):
@@ -21,13 +31,37 @@ class Limits(TypedDict, total=False):
     deadline_s: float
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """An agent as it was named, how to speak with it, and how long an answer may take.
+
+    Certificates and keys are files; with any of them what is said is encrypted.
+    """
+
+    address: str
+    authorities: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    deadline_s: float = AGENT_DEADLINE_S
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
-    """The options that stand before the command."""
+    """The options that stand before the command; with an ``agent`` the state is not used."""
 
     state: Path
     verbose: bool = False
     limits: Limits = dataclasses.field(default_factory=Limits)
+    agent: Named | None = None
+
+
+def agent_of(given: Mapping[str, Any]) -> Named | None:
+    """Return the agent that the options name, None where they name none."""
+    if not given.get("agent"):
+        return None
+    named = {name: given.get(name) for name in ("authorities", "certificate", "key")}
+    deadline_s = given.get("deadline") or AGENT_DEADLINE_S
+    return Named(address=given["agent"], deadline_s=deadline_s, **named)
 
 
 def is_begun(state: Path) -> bool:

@@ -12,9 +12,13 @@ import click
 from .failure import UserError
 from .session import Session, run
 from .settings import Settings, is_begun
+from .target import Target
 
 if TYPE_CHECKING:
-    from kvscheduler import Executed, TransactionResult, ValueStatus
+    from kvs_agent.past import Step, Transaction
+    from kvscheduler import ValueStatus
+
+    from .target import Told
 
 __all__ = ["watch"]
 
@@ -27,24 +31,29 @@ def watch(settings: Settings) -> int:
     """Keep the system as it was applied last.
 
     Mends what has drifted, and goes on watching: what somebody removes or changes is put back at
-    once. Prints what it does, and what cannot be as it is wanted. Ends with Ctrl-C.
+    once. Prints what it does, and what cannot be as it is wanted. Ends with Ctrl-C. An agent does
+    all that by itself; then this only tells of it.
     """
-    if not is_begun(settings.state):
+    if settings.agent is None and not is_begun(settings.state):
         # The engine would take all that an earlier one has made for unwanted.
         raise UserError(f"{settings.state} is not there, so there is nothing to keep: apply first")
     return run(settings, _work, watch=True)
 
 
-async def _work(session: Session) -> int:
-    teller = _Teller(session)
+async def _work(session: Session[Target]) -> int:
+    teller = _Teller()
     with session.interrupts.unbroken():
-        await session.scheduler.transaction("kvsctl watch", resync="downstream").commit()
-    teller.tell_done()
-    click.echo(f"Watching {len(session.scheduler.values())} values; Ctrl-C ends it.", err=True)
+        mended = await session.target.mend()
+    for one in mended:
+        teller.tell_done(one)
+    wanted = await session.target.values("", "desired", "")
+    click.echo(f"Watching {len(wanted)} values; Ctrl-C ends it.", err=True)
     try:
-        async for status in session.scheduler.watch():
-            teller.tell_done()
-            teller.tell(status)
+        async for event in session.target.events():
+            if isinstance(event, tuple):
+                teller.tell_done(event)
+            else:
+                teller.tell(event)
     except asyncio.CancelledError:
         if not session.interrupts.number:
             raise
@@ -53,21 +62,16 @@ async def _work(session: Session) -> int:
 
 
 class _Teller:
-    """Tells what has been done since it last did, and what stands in the way."""
+    """Tells what is done, and what stands in the way."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._last = 0
+    def __init__(self) -> None:
         self._troubled: set[str] = set()
 
-    def tell_done(self) -> None:
-        """Print what the engine has done, and have the history remember it."""
-        for result in self._session.scheduler.history:
-            if result.number > self._last:
-                self._last = result.number
-                self._session.remember(result)
-                for one in result.operations:
-                    click.echo(_done(result, one))
+    def tell_done(self, told: Told) -> None:
+        """Print what was done."""
+        transaction, steps = told
+        for one in steps:
+            click.echo(_done(transaction, one))
 
     def tell(self, status: ValueStatus) -> None:
         """Print where a value stands that is not as it is wanted, and when it is again."""
@@ -87,13 +91,10 @@ class _Teller:
         click.echo(_stands(status))
 
 
-def _done(result: TransactionResult, one: Executed) -> str:
-    from kvscheduler.errors import describe  # noqa: PLC0415 - as above
-
-    operation = one.operation
-    error = f"  failed: {describe(one.error)}" if one.error else ""
-    symbol = SYMBOLS.get(operation.kind, "?")
-    return _line(result.started, f"{symbol} {operation.key}  # {operation.reason}{error}")
+def _done(transaction: Transaction, one: Step) -> str:
+    error = f"  failed: {one.error}" if one.error else ""
+    symbol = SYMBOLS.get(one.kind, "?")
+    return _line(transaction.started, f"{symbol} {one.key}  # {one.reason}{error}")
 
 
 def _stands(status: ValueStatus) -> str:

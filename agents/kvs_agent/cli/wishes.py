@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From files to a transaction: what they want, and a saved plan that takes their place."""
+"""What files want, and a saved plan that takes their place."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +11,9 @@ import click
 if TYPE_CHECKING:
     from kvs_agent.saved_plan import SavedPlan
     from kvs_agent.sources.config import Configuration
-    from kvscheduler import Plan, Scheduler, Transaction
+    from kvscheduler import Plan
 
-__all__ = ["begin", "load", "save", "saved"]
+__all__ = ["load", "save", "saved"]
 
 
 def load(files: tuple[Path, ...]) -> Configuration:
@@ -40,20 +39,3 @@ def saved(files: tuple[Path, ...]) -> SavedPlan | None:
     if plans and len(files) > 1:
         raise click.UsageError(f"{plans[0]} is a saved plan, and stands alone")
     return saved_plan.read(plans[0]) if plans else None
-
-
-def begin(
-    scheduler: Scheduler, wanted: Mapping[str, object], what: str, *, revert: bool = False
-) -> Transaction:
-    """Open a transaction, described by ``what``: these values are all that is wanted."""
-    if revert:
-        # A resync cannot be undone, so what the files lack is deleted key by key.
-        transaction = scheduler.transaction(description=what, revert=True)
-        for key in scheduler.values(view="desired"):
-            if key not in wanted:
-                transaction.delete(key)
-    else:
-        transaction = scheduler.transaction(description=what, resync="upstream")
-    for key, value in wanted.items():
-        transaction.set(key, value)
-    return transaction

@@ -10,12 +10,11 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, Protocol, TypeAlias
 
+from kvs_agent.core.core import Core
+from kvs_agent.core.health import State
 from kvs_agent.orchestrator import Store
 from kvs_agent.past import PastError
-from kvscheduler import TransactionResult
-
-from .core import Core
-from .health import State
+from kvscheduler import SchedulerError, TransactionResult
 
 __all__ = ["Agent", "Part", "Server"]
 
@@ -51,7 +50,8 @@ class Agent:
     """One agent, made of parts that are given; ``run`` is its whole life.
 
     ``sources`` names those whose holdings are kept until they have been read for the first time.
-    ``first`` is done before the servers answer: the first look at files.
+    ``first`` is done before the servers answer: the first look at files. ``again`` is done when
+    it is told to reload, beside that: passwords and certificates.
     """
 
     core: Core
@@ -60,6 +60,7 @@ class Agent:
     parts: Sequence[Part] = ()
     servers: Sequence[Server] = ()
     first: Sequence[Callable[[], Awaitable[None]]] = ()
+    again: Sequence[Callable[[], Awaitable[None]]] = ()
     kept: int = dataclasses.field(default=0, init=False)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -87,8 +88,11 @@ class Agent:
     async def reload(self) -> None:
         """Look at everything that has a first look once more."""
         logger.info("reloading")
-        for look in self.first:
-            await look()
+        for look in (*self.first, *self.again):
+            try:
+                await look()
+            except SchedulerError as error:
+                logger.error("not reloaded: %s", error)  # noqa: TRY400 - it says it all
 
     @contextlib.asynccontextmanager
     async def _answering(self) -> AsyncIterator[None]:

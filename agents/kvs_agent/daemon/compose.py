@@ -7,23 +7,29 @@ import dataclasses
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from importlib import metadata
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from kvs_agent.core.core import About, Core
+from kvs_agent.core.health import Health, State
 from kvs_agent.orchestrator import Feed, Orchestrator, Store
 from kvs_agent.past import Past
+from kvs_agent.recording import Limits
 from kvs_agent.sources.folder import Folder
 from kvs_descriptors.linux import with_namespaces
 from kvscheduler import Descriptor, Scheduler
 
 from .agent import Agent, Part, Server
-from .core import About, Core
-from .health import Health, State
 from .loading import Settings
+from .settings import EngineSettings
+
+if TYPE_CHECKING:
+    from kvs_agent.northbound.rest import RestServer
 
 __all__ = ["compose"]
 
 JOURNAL: Final = "journal.db"
 STORE: Final = "store.db"
+TRIAL: Final = "trial.json"
 SOCKET: Final = "agent.sock"
 
 
@@ -45,9 +51,19 @@ def compose(settings: Settings, descriptors: Iterable[Descriptor[Any, Any]]) -> 
     if settings.etcd.endpoints:
         sources.append("etcd")
         parts.append(_etcd(settings, core))
-    servers += [_grpc(settings, core), *_rest(settings, core)]
+    servers.append(_grpc(settings, core))
+    again: list[Callable[[], Awaitable[None]]] = []
+    for rest in _rest(settings, core):
+        servers.append(rest)
+        again.append(rest.reload)
     return Agent(
-        core=core, store=store, sources=sources, parts=parts, servers=servers, first=first
+        core=core,
+        store=store,
+        sources=sources,
+        parts=parts,
+        servers=servers,
+        first=first,
+        again=again,
     )
 
 
@@ -98,19 +114,27 @@ def _etcd(settings: Settings, core: Core) -> Part:
 def _grpc(settings: Settings, core: Core) -> Server:
     from kvs_agent.northbound.grpc.server import GrpcServer  # noqa: PLC0415 - an extra: [grpc]
 
-    told = settings.grpc
+    told = dataclasses.replace(settings.grpc, trial_note=settings.state / TRIAL)
     if settings.runtime is not None:
         own = f"unix:{settings.runtime / SOCKET}"
         told = dataclasses.replace(told, endpoints=(own, *told.endpoints))
-    return GrpcServer(core, told, told.access())
+    return GrpcServer(core, told, settings.access.access())
 
 
-def _rest(settings: Settings, core: Core) -> Iterator[Server]:
+def _rest(settings: Settings, core: Core) -> Iterator[RestServer]:
     if settings.rest.disabled:
         return
     from kvs_agent.northbound.rest import RestServer  # noqa: PLC0415 - an optional extra: [rest]
 
-    yield RestServer(core, settings.rest, settings.grpc.access())
+    limits = _recorded(settings.engine)
+    yield RestServer(core, settings.rest, settings.access.access(), limits=limits)
+
+
+def _recorded(engine: EngineSettings) -> Limits:
+    """Return how much of what was done is kept in memory, for people to look at."""
+    if not engine.record_history:
+        return Limits(transactions=1, first_transactions=0, revisions=0, first_revisions=0)
+    return Limits(age_s=engine.history_minutes * 60.0, first_s=engine.initial_minutes * 60.0)
 
 
 def _folder(settings: Settings, core: Core) -> Folder:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from kvs_agent import etcd, models
+from kvs_agent.core.core import Core
+from kvs_agent.core.health import State
 from kvs_agent.publishing.etcd import Limits, StatusPublisher
 from kvs_agent.sources.etcd import EtcdSource
 
-from .core import Core
-from .health import State
 from .settings import EtcdSettings
 
 __all__ = ["EtcdPart", "expanding"]

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from kvs_agent.core import conf
 from kvs_agent.northbound.grpc.settings import IGNORED as _GRPC_IGNORED
 from kvs_agent.northbound.grpc.settings import GrpcSettings
 from kvs_agent.northbound.rest.settings import RestSettings
+from kvs_agent.sources.problems import ConfigError, Problem
 
-from . import conf
-from .settings import EngineSettings, EtcdSettings, FileSettings, LinuxSettings
+from .settings import AccessSettings, EngineSettings, EtcdSettings, FileSettings, LinuxSettings
 
 __all__ = ["FILES", "Settings", "load"]
 
@@ -41,6 +42,7 @@ FILES: Final[Mapping[str, tuple[type[Any], Mapping[str, str]]]] = {
     "initfileregistry.conf": (FileSettings, {}),
     "linux.conf": (LinuxSettings, {}),
     "etcd.conf": (EtcdSettings, _ETCD_IGNORED),
+    "access.conf": (AccessSettings, {}),
     "grpc.conf": (GrpcSettings, _GRPC_IGNORED),
     "http.conf": (RestSettings, _REST_IGNORED),
 }
@@ -58,6 +60,7 @@ class Settings:
     config: Path
     state: Path
     runtime: Path | None = None
+    access: AccessSettings = dataclasses.field(default_factory=AccessSettings)
     engine: EngineSettings = dataclasses.field(default_factory=EngineSettings)
     etcd: EtcdSettings = dataclasses.field(default_factory=EtcdSettings)
     files: FileSettings = dataclasses.field(default_factory=FileSettings)
@@ -80,6 +83,7 @@ def load(places: Settings, variables: Mapping[str, str]) -> Settings:
     config = places.config
     return dataclasses.replace(
         places,
+        access=_checked(_read(config, AccessSettings), config),
         engine=_read(config, EngineSettings),
         etcd=_with_environment(_read(config, EtcdSettings), variables),
         files=_read(config, FileSettings),
@@ -92,6 +96,15 @@ def load(places: Settings, variables: Mapping[str, str]) -> Settings:
 def _read(folder: Path, kind: type[S]) -> S:
     name, ignored = next((name, ignored) for name, (one, ignored) in FILES.items() if one is kind)
     return conf.read(folder / name, kind, ignored)
+
+
+def _checked(settings: AccessSettings, folder: Path) -> AccessSettings:
+    try:
+        settings.access()
+    except ValueError as error:
+        file = str(folder / "access.conf")
+        raise ConfigError([Problem(text=str(error), file=file)]) from error
+    return settings
 
 
 def _with_environment(settings: EtcdSettings, variables: Mapping[str, str]) -> EtcdSettings:

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from . import conf
+from kvs_agent.core import conf
+
 from .loading import FILES
 
 __all__ = ["reference"]

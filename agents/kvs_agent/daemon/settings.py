@@ -4,12 +4,21 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from .conf import setting
+from kvs_agent.core.conf import setting
+from kvs_agent.northbound.access import Access, role_of
 
-__all__ = ["DEFAULT_LABEL", "EngineSettings", "EtcdSettings", "FileSettings", "LinuxSettings"]
+__all__ = [
+    "DEFAULT_LABEL",
+    "AccessSettings",
+    "EngineSettings",
+    "EtcdSettings",
+    "FileSettings",
+    "LinuxSettings",
+]
 
 DEFAULT_LABEL: Final = "vpp1"
 
@@ -83,6 +92,45 @@ class LinuxSettings:
         " Empty: made of the agent's label.",
         default="",
     )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AccessSettings:
+    """Who may do what, by gRPC and REST alike.
+
+    The roles are none, read, write and admin; each may do what those before it may.
+    """
+
+    roles: Mapping[str, str] = setting(
+        "roles",
+        "What clients may do, by a name in their certificate: plain, or as DNS:, URI:, EMAIL: or"
+        " IP:.",
+        default={},
+    )
+    verified: str = setting(
+        "verified-role",
+        "What a client with a good certificate may do whose names are not among the roles.",
+        default="none",
+    )
+    local: str = setting(
+        "local-role",
+        "What whoever can reach loopback may do without a certificate.",
+        default="write",
+    )
+    socket: str = setting(
+        "socket-role",
+        "What whoever may open a unix socket of the agent may do there.",
+        default="admin",
+    )
+
+    def access(self) -> Access:
+        """Return who may do what; ``ValueError`` for a role that there is not."""
+        return Access(
+            by_san={name: role_of(role) for name, role in self.roles.items()},
+            anonymous=role_of(self.local),
+            verified=role_of(self.verified),
+            socket=role_of(self.socket),
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

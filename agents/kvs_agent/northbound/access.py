@@ -45,14 +45,19 @@ def role_of(name: str) -> Role:
 class Access:
     """Roles by the subject alternative names of certificates, as ``TYPE:VALUE`` or plain values.
 
-    ``anonymous`` is the role of a peer that shows no certificate: of all who can reach a unix
-    socket in its folder, or loopback. ``verified`` is that of one whose certificate is good, and
-    whose names nobody listed.
+    ``anonymous`` is the role of a peer that shows no certificate: of all who can reach loopback.
+    ``socket`` is that of one at a unix socket, for whom the folder's mode answers; None: the same.
+    ``verified`` is that of one whose certificate is good, and whose names nobody listed.
     """
 
     by_san: Mapping[str, Role] = dataclasses.field(default_factory=dict)
     anonymous: Role = Role.NONE
     verified: Role = Role.NONE
+    socket: Role | None = None
+
+    def at_socket(self) -> Access:
+        """Return what holds at a unix socket."""
+        return self if self.socket is None else dataclasses.replace(self, anonymous=self.socket)
 
     def role(self, names: Iterable[str] | None) -> Role:
         """Return the role of a peer whose certificate bears these names; None: it showed none."""

@@ -6,11 +6,14 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from kvscheduler import Scheduler, ValueState, ValueStatus
 
 __all__ = ["Feed", "is_settled"]
+
+logger = logging.getLogger(__name__)
 
 # What will change by itself, if the cause goes away.
 _UNDER_WAY = (ValueState.PENDING, ValueState.RETRYING)
@@ -26,7 +29,7 @@ class Feed:
     """Follows the statuses of all values, once for all who want to know.
 
     ``run`` has to run as long as the scheduler does. A listener is called on the loop, in turn,
-    with each status that changed, and must not block.
+    with each status that changed, and must not block; one that raises costs itself that status.
     """
 
     def __init__(self, scheduler: Scheduler) -> None:
@@ -48,8 +51,7 @@ class Feed:
             for wakes in (self._waiting.get(status.key), self._waiting.get(status.base or "")):
                 for wake in wakes or ():
                     wake.set()
-            for listener in tuple(self._listeners.values()):
-                listener(status)
+            self._tell(status)
         for wakes in self._waiting.values():
             for wake in wakes:
                 wake.set()
@@ -89,6 +91,14 @@ class Feed:
             others.discard(wake)
             if not others:
                 del self._waiting[key]
+
+    def _tell(self, status: ValueStatus) -> None:
+        for listener in tuple(self._listeners.values()):
+            try:
+                listener(status)
+            except Exception:
+                # One who cannot listen is no reason for the others to hear no more.
+                logger.exception("a listener failed on %s", status.key)
 
     def _count(self, status: ValueStatus) -> None:
         before = self._states.pop(status.key, None)

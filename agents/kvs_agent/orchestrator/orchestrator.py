@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
@@ -28,7 +29,7 @@ from .holdings import Holdings, Implied, Proposal
 from .sink import Item
 from .store import Store, StoreError
 
-__all__ = ["Orchestrator", "Overloaded", "Wish"]
+__all__ = ["Orchestrator", "Overloaded", "Turns", "Wish"]
 
 logger = logging.getLogger(__name__)
 
@@ -65,14 +66,24 @@ class Wish:
     durable: bool = True
 
 
+@dataclasses.dataclass(slots=True)
+class Turns:
+    """How changes came to their turns since the start: begun, refused, waited for."""
+
+    begun: int = 0
+    refused: int = 0
+    waited_s: float = 0.0
+
+
 class _Job:
     """A wish, and who waits for what comes of it."""
 
-    __slots__ = ("begun", "done", "wish")
+    __slots__ = ("begun", "came", "done", "wish")
 
     def __init__(self, wish: Wish) -> None:
         self.wish = wish
         self.begun = False
+        self.came = time.monotonic()
         self.done: asyncio.Future[TransactionResult | None] = (
             asyncio.get_running_loop().create_future()
         )
@@ -107,6 +118,7 @@ class Orchestrator:
         self._room.set()
         self._refused: dict[str, frozenset[str]] = {}
         self._is_closed = False
+        self.turns = Turns()
 
     # A life.
 
@@ -132,7 +144,7 @@ class Orchestrator:
                 job = self._jobs.popleft()
                 self._room.set()
                 if not job.done.cancelled():
-                    job.begun = True
+                    self._begin(job)
                     await self._carry_out(job)
             if self._is_closed:
                 return
@@ -177,6 +189,7 @@ class Orchestrator:
         undone. Cancelled before its turn it withdraws; after that it finishes.
         """
         if len(self._jobs) >= self._max_waiting:
+            self.turns.refused += 1
             raise Overloaded(f"{len(self._jobs)} changes wait already: try again later")
         return await self._submit(wish)
 
@@ -224,6 +237,11 @@ class Orchestrator:
             if not job.begun:
                 job.done.cancel()
             raise
+
+    def _begin(self, job: _Job) -> None:
+        job.begun = True
+        self.turns.begun += 1
+        self.turns.waited_s += time.monotonic() - job.came
 
     async def _carry_out(self, job: _Job) -> None:
         try:

@@ -13,11 +13,12 @@ from typing import Any
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
+from kvs_agent import shape
 from kvs_descriptors.linux import with_namespaces
 from ligato.configurator.configurator_pb2 import Config
 
 from ..models import MODELS, Model
-from . import shape, yaml_guard
+from . import yaml_guard
 from .problems import ConfigError, Problem
 
 __all__ = ["Configuration", "Place", "from_data", "load", "load_raw", "load_text", "to_data"]

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 
+from kvs_agent.core.core import Core
 from kvs_agent.daemon import compose
-from kvs_agent.daemon.core import Core
 from kvs_agent.daemon.loading import Settings
 from kvs_agent.daemon.settings import FileSettings
 from kvs_agent.northbound.access import Access, Role
 from kvs_agent.northbound.grpc import GrpcServer, GrpcSettings
 from kvs_descriptors.linux import keys
 from kvs_proto.agent.v1 import agent_pb2_grpc
-from kvscheduler import Depends, Descriptor, Retrieved
+from kvscheduler import Depends, Descriptor, Retrieved, ValueState
 from ligato.configurator import configurator_pb2_grpc
 from ligato.configurator.configurator_pb2 import Config
 from ligato.generic import manager_pb2_grpc, meta_pb2_grpc
@@ -170,3 +171,17 @@ def config(*values: Interface | Route) -> Config:
         held: Any = made.linux_config
         (held.interfaces if isinstance(value, Interface) else held.routes).append(value)
     return made
+
+
+async def refused(call: Any) -> grpc.aio.AioRpcError:
+    """Return how a call ends that is not answered; also of a stream, at its first answer."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await (call.read() if hasattr(call, "read") else call)
+    return caught.value
+
+
+async def seen(stage: Stage, key: str, state: ValueState) -> None:
+    """Wait until a value is in a state."""
+    async for status in stage.core.scheduler.watch(key):
+        if status.key == key and status.state is state:
+            return

@@ -13,8 +13,8 @@ from typing import Any
 
 import aiohttp
 
-from kvs_agent.daemon.core import About, Core
-from kvs_agent.daemon.health import Health, State
+from kvs_agent.core.core import About, Core
+from kvs_agent.core.health import Health, State
 from kvs_agent.northbound.access import Access, Role
 from kvs_agent.northbound.rest import RestServer, RestSettings
 from kvs_agent.past import Past
@@ -22,7 +22,17 @@ from kvscheduler import Depends, Derived, Descriptor, InvalidValue
 from tests.engine.stage import Plain
 from tests.orchestrator.stage import staged
 
-__all__ = ["ADMIN", "INTERFACES", "Interfaces", "Reply", "Site", "document", "play", "served"]
+__all__ = [
+    "ADMIN",
+    "INTERFACES",
+    "Interfaces",
+    "Reply",
+    "Site",
+    "document",
+    "play",
+    "served",
+    "why_not",
+]
 
 INTERFACES = "config/linux/interfaces/v2/interface/"
 ADMIN = Access(anonymous=Role.ADMIN)
@@ -30,7 +40,7 @@ ADMIN = Access(anonymous=Role.ADMIN)
 
 class Interfaces(Plain):
     """Interfaces in memory; ``host_if_name`` names the one that each needs. MTU 1 is invalid, and
-    that of 666 fails; ``gate`` holds up what is to be made.
+    that of 666 fails; ``gate`` holds up what is to be made, ``begun`` says that it has come to it.
     """  # noqa: D205 - one thought
 
     def __init__(self) -> None:
@@ -38,6 +48,7 @@ class Interfaces(Plain):
         self.key_prefix = INTERFACES
         self.gate = asyncio.Event()
         self.gate.set()
+        self.begun = asyncio.Event()
 
     def validate(self, key: str, value: Any) -> None:
         if value.mtu == 1:
@@ -54,6 +65,7 @@ class Interfaces(Plain):
         return self.found(keys)
 
     async def create(self, key: str, value: Any) -> Any:
+        self.begun.set()
         await self.gate.wait()
         if value.mtu == 666:
             raise OSError("the southbound refuses")
@@ -157,3 +169,18 @@ def play(
             await story(site)
 
     asyncio.run(main())
+
+
+def why_not(**settings: Any) -> Exception:
+    """Return what keeps a server from starting."""
+
+    async def started(_site: Site) -> None:
+        raise AssertionError("started")
+
+    try:
+        play(started, **settings)
+    except ExceptionGroup as group:
+        (error,) = group.exceptions
+        assert isinstance(error, Exception)
+        return error
+    raise AssertionError("unreachable")

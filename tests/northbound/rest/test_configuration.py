@@ -11,6 +11,7 @@ import yaml
 
 from kvs_agent.northbound.access import Access, Role
 from kvs_agent.past import Past
+from kvscheduler import ValueState
 from tests.northbound.rest.stage import INTERFACES, Interfaces, Site, document, play
 
 
@@ -111,9 +112,13 @@ def test_a_put_that_waits_is_answered_once_nothing_waits() -> None:
     interfaces = Interfaces()
 
     async def story(site: Site) -> None:
-        first = asyncio.ensure_future(site.put({"name": "a", "hostIfName": "b"}, query="?wait"))
-        while site.core.scheduler.status(f"{INTERFACES}a").state.name != "PENDING":
-            await asyncio.sleep(0.01)
+        waits = asyncio.Event()
+        with site.core.feed.listening(lambda status: waits.set()):
+            first = asyncio.ensure_future(
+                site.put({"name": "a", "hostIfName": "b"}, query="?wait")
+            )
+            await waits.wait()
+        assert site.core.scheduler.status(f"{INTERFACES}a").state is ValueState.PENDING
         assert not first.done()
 
         await site.put("b")

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
+from typing import Any
 
-from kvs_agent.daemon.health import State
+from kvs_agent.core.health import State
 from tests.northbound.rest.stage import INTERFACES, Interfaces, Site, play
 
 
@@ -85,7 +87,7 @@ def test_a_resync_mends_and_tells_what_it_did() -> None:
 
 def test_a_southbound_that_cannot_be_read_is_told() -> None:
     class Mute(Interfaces):
-        def retrieve(self, expected: object, keys: object = None) -> list[object]:
+        def retrieve(self, expected: Any, keys: Any = None) -> Iterable[Any]:
             raise OSError("nobody answers")
 
     async def story(site: Site) -> None:
@@ -177,6 +179,7 @@ def test_metrics_have_the_predecessors_names_and_our_own() -> None:
         lines = reply.text.splitlines()
         for line in (
             "ligato_kvscheduler_txn_processed 2.0",
+            'ligato_kvscheduler_queue_wait_seconds_count{txn_type="NBTransaction"} 1.0',
             "ligato_kvscheduler_txn_dropped 0.0",
             "ligato_kvscheduler_queue_capacity 1000.0",
             "ligato_kvscheduler_queue_length 0.0",

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from kvs_agent.daemon.core import Core
+from kvs_agent.core.core import Core
 
 from .changing import Changing
 from .looking import Looking

@@ -7,10 +7,10 @@ import asyncio
 import contextlib
 import dataclasses
 import math
-from collections.abc import AsyncIterator
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final, TypeVar
 
-from kvs_agent.daemon.core import Core
+from kvs_agent.core.core import Core
 from kvs_agent.northbound.access import Role
 from kvs_agent.orchestrator import Item, Wish
 from kvs_agent.orchestrator.orchestrator import RETRY
@@ -26,7 +26,10 @@ from .trials import Trial, Trials
 
 __all__ = ["Changing"]
 
+T = TypeVar("T")
+
 TRIAL_S: Final = 60.0
+MAX_STALE: Final = 10
 LONGEST_TRIAL_S: Final = 24 * 3600.0
 _MAX_TEXT_CHARS: Final = 500
 _RESYNCS: Final = {
@@ -53,15 +56,21 @@ class Changing:
 
     async def plan(self, request: pb.PlanRequest, call: Call) -> pb.PlanResponse:
         """Return what a change would do."""
+        wish = _wish(request.change, call)
         if request.refresh:
-            await self._core.scheduler.refresh()
+            await self._look(wish)
         kind = request.resync
         if kind in (pb.RESYNC_KIND_DOWNSTREAM, pb.RESYNC_KIND_UPSTREAM):
             return pb.PlanResponse(plan=wire.plan_to(self._resync_plan(request)))
-        wish = _wish(request.change, call)
         is_full = kind == pb.RESYNC_KIND_FULL
         wish = dataclasses.replace(wish, revert=request.revert and not is_full, resync=is_full)
         return pb.PlanResponse(plan=wire.plan_to(self._core.orchestrator.plan(wish)))
+
+    async def _look(self, wish: Wish) -> None:
+        """Read the southbound; also whether what is about to be wanted is there already."""
+        holdings = self._core.orchestrator.holdings
+        wanted = holdings.propose(wish.source, wish.changes, replace=wish.replace).sets
+        await self._core.scheduler.refresh(wanted=wanted)
 
     def _resync_plan(self, request: pb.PlanRequest) -> Plan:
         if request.change.ByteSize():
@@ -92,7 +101,7 @@ class Changing:
         """Carry a change out, and wait for its values where that is asked for."""
         wish = self._asked(request, call)
         touched = self._touched(wish)
-        result = await self._core.orchestrator.apply(wish)
+        result = await self._done(wish, request, self._core.orchestrator.apply)
         made = wire.result_to(result)
         if request.wait:
             limit_s = _seconds(request.wait_s, "wait_s") or call.patience_s
@@ -109,7 +118,7 @@ class Changing:
         return list(dict.fromkeys((*wish.changes, *held)))
 
     def _asked(self, request: pb.ApplyRequest, call: Call) -> Wish:
-        """Return the wish that a request is; ``PlanStale`` where it comes to another plan."""
+        """Return the wish that a request is."""
         if request.resync not in (pb.RESYNC_KIND_UNSPECIFIED, pb.RESYNC_KIND_FULL):
             raise Wrong(
                 "a change goes with a full resync or none", {"resync": "not with a change"}
@@ -117,7 +126,7 @@ class Changing:
         is_full = request.resync == pb.RESYNC_KIND_FULL
         if is_full and request.revert:
             raise Wrong("a resync cannot be reverted", {"revert": "not with a resync"})
-        wish = dataclasses.replace(
+        return dataclasses.replace(
             _wish(request.change, call),
             description=request.description[:_MAX_TEXT_CHARS],
             labels=dict(request.labels),
@@ -125,9 +134,24 @@ class Changing:
             resync=is_full,
             retry=_retry(request),
         )
-        if request.HasField("expect"):
-            wish = dataclasses.replace(wish, expect=self._expected(wish, request.expect))
-        return wish
+
+    async def _done(
+        self, wish: Wish, request: pb.ApplyRequest, do: Callable[[Wish], Awaitable[T]]
+    ) -> T:
+        """Carry a wish out if it comes to the plan that is expected, where one is.
+
+        The engine refuses a plan that is older than its state. Where the same would be done all
+        the same, it is asked again: news of the system that change no plan come all the time.
+        """
+        if not request.HasField("expect"):
+            return await do(wish)
+        for _ in range(MAX_STALE):
+            expected = self._expected(wish, request.expect)
+            try:
+                return await do(dataclasses.replace(wish, expect=expected))
+            except PlanStale:
+                continue
+        return await do(dataclasses.replace(wish, expect=self._expected(wish, request.expect)))
 
     def _expected(self, wish: Wish, mark: pb.PlanMark) -> Plan:
         made = self._core.orchestrator.plan(wish)
@@ -147,7 +171,7 @@ class Changing:
             raise Wrong("a resync cannot be tried", {"apply.resync": "not on trial"})
         patience_s = min(_seconds(first.timeout_s, "timeout_s") or TRIAL_S, LONGEST_TRIAL_S)
         wish = dataclasses.replace(self._asked(first.apply, call), revert=True)
-        trial, result = await self._trials.begin(wish)
+        trial, result = await self._done(wish, first.apply, self._trials.begin)
         if result is not None and not result.ok:
             yield _tried(pb.TryResponse.OUTCOME_FAILED, result)
             return

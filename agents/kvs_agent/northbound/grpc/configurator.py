@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Final
 
-from kvs_agent.daemon.core import Core
+from kvs_agent.core.core import Core
 from kvs_agent.northbound.access import Role
 from kvs_agent.orchestrator import Item, Wish
 from kvscheduler import TransactionResult, ValueState, ValueStatus

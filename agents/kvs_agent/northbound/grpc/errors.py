@@ -130,7 +130,7 @@ def refusal(error: BaseException) -> Refusal:
         return Refusal(denied if error.is_known else unknown, str(error))
     for kind, code in _CODES:
         if isinstance(error, kind):
-            text = clean(describe(error))
+            text = "it took too long" if type(error) is TimeoutError else clean(describe(error))
             return Refusal(code, text[:MAX_TEXT_CHARS], tuple(_details(error)))
     logger.error("a call failed for a reason of our own", exc_info=error)
     text = f"an error of the agent's own ({type(error).__name__}): its log tells more"

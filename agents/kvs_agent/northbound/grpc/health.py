@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from grpc_health.v1 import health_pb2
 
-from kvs_agent.daemon.health import Health
+from kvs_agent.core.health import Health
 from kvs_agent.northbound.access import Role
 
 from .errors import NotThere

@@ -8,7 +8,7 @@ import itertools
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from kvs_agent.daemon.core import Core
+from kvs_agent.core.core import Core
 from kvs_agent.northbound.access import Role
 from kvs_proto.agent.v1 import agent_pb2 as pb
 from kvscheduler import ValueState, ValueStatus

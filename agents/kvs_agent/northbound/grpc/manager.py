@@ -10,7 +10,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from kvs_agent import models
-from kvs_agent.daemon.core import Core
+from kvs_agent.core.core import Core
 from kvs_agent.northbound.access import Role
 from kvs_agent.orchestrator import Item, Wish
 from kvs_descriptors.linux import keys

@@ -6,14 +6,14 @@ from __future__ import annotations
 import asyncio
 import collections
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from google.protobuf.message import Message
 
 from kvs_descriptors.linux import keys
-from kvscheduler import Scheduler, ValueState, ValueStatus
+from kvscheduler import Scheduler, TransactionResult, ValueState, ValueStatus
 from ligato.configurator.configurator_pb2 import Notification
 from ligato.linux.interfaces.interface_pb2 import Interface
 from ligato.linux.interfaces.state_pb2 import InterfaceNotification, InterfaceState
@@ -23,6 +23,7 @@ from .errors import clean
 __all__ = ["Interfaces", "Row", "agrees", "metadata_of"]
 
 KEPT: Final = 10_000
+PERIOD_S: Final = 0.1
 LINKS: Final = "linux-interface"
 MAX_FILTERS: Final = 100
 _MASK: Final = 0xFFFF_FFFF
@@ -92,9 +93,25 @@ class Interfaces:
         self._clock = clock
         self._last: dict[str, InterfaceState] = {}
 
+    async def run(self) -> None:
+        """Look at what was done to interfaces as well: not all of it shows in a status."""
+        history = self._scheduler.history
+        seen = _newest(history)
+        while True:
+            await asyncio.sleep(PERIOD_S)
+            if (newest := _newest(history)) == seen:
+                continue
+            for result in history:
+                if result.number > seen:
+                    for one in result.operations:
+                        self._look_at(one.operation.key)
+            seen = newest
+
     def hear(self, status: ValueStatus) -> None:
         """Look what a status that has changed means for its interface."""
-        key = status.base or status.key
+        self._look_at(status.base or status.key)
+
+    def _look_at(self, key: str) -> None:
         if key.startswith(keys.INTERFACE):
             self._look(key)
 
@@ -145,6 +162,10 @@ class Interfaces:
         if getattr(link, "namespace", None) == "":
             _fill_in(state, Path("/sys/class/net") / host)
         return state
+
+
+def _newest(history: Sequence[TransactionResult]) -> int:
+    return history[-1].number if history else 0
 
 
 def metadata_of(scheduler: Scheduler, descriptor: str, label: str) -> object:

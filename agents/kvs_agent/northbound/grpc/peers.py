@@ -12,10 +12,10 @@ __all__ = ["is_local", "names"]
 
 _ANY: Final = "x509_subject_alternative_name"
 _TYPED: Final = {
-    "x509_dns": "DNS",
-    "x509_uri": "URI",
-    "x509_email": "EMAIL",
-    "x509_ip": "IP",
+    "peer_dns": "DNS",
+    "peer_uri": "URI",
+    "peer_email": "EMAIL",
+    "peer_ip": "IP",
 }
 # Is there whenever a certificate is, be it with names or without.
 _CERTIFICATE: Final = "x509_pem_cert"

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
 from kvs_agent import evidence
-from kvs_agent.daemon.core import Core
+from kvs_agent.core.core import Core
 from kvs_agent.northbound.access import Role
 from kvs_agent.past import Step, Transaction, told_of
 from kvs_proto.agent.v1 import agent_pb2 as pb

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any, Final
 import grpc
 from grpc_health.v1 import health_pb2
 
-from kvs_agent.daemon.core import Core
+from kvs_agent.core.core import Core
 from kvs_agent.northbound.access import Access
 from kvs_proto.agent.v1 import agent_pb2
 from ligato.configurator import configurator_pb2
@@ -39,6 +40,7 @@ logger = logging.getLogger(__name__)
 # A client may ask that often whether we are still there.
 _LEAST_PING_MS: Final = 10_000
 _IDLE_MS: Final = 60_000
+_MAX_PENDING: Final = 100_000
 
 
 class GrpcServer:
@@ -53,6 +55,7 @@ class GrpcServer:
         self._row = Row()
         self._trials = Trials(core.orchestrator, settings.trial_note)
         self._hearing = contextlib.ExitStack()
+        self._looking: asyncio.Task[None] | None = None
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -63,7 +66,8 @@ class GrpcServer:
         """Begin to answer; ``Unsafe`` where it would be open to those it should not be open to."""
         wanted = addresses.addresses(self._settings)
         server = grpc.aio.server(options=self._options())
-        serving = Serving(self._access, self._limits(), self._settings.deadline_s)
+        deadline_s = self._settings.deadline_s
+        serving = Serving(self._access, self._limits(), deadline_s, self._core.calls)
         server.add_generic_rpc_handlers(self._services(serving))
         certificates = Certificates(self._settings) if self._settings.is_secure else None
         for address in wanted:
@@ -71,6 +75,7 @@ class GrpcServer:
         await self._trials.recover()
         interfaces = Interfaces(self._core.scheduler, self._row)
         self._hearing.enter_context(self._core.feed.listening(interfaces.hear))
+        self._looking = asyncio.create_task(interfaces.run(), name="notifications")
         self._server = server
         await server.start()
         logger.info("gRPC at %s", ", ".join(self.addresses))
@@ -81,6 +86,8 @@ class GrpcServer:
             await self._server.stop(grace_s)
             self._server = None
         self._hearing.close()
+        if self._looking is not None:
+            self._looking.cancel()
         await self._trials.close()
         for address in self._bound:
             if address.path is not None:
@@ -97,6 +104,9 @@ class GrpcServer:
             ("grpc.max_send_message_length", -1),
             ("grpc.max_concurrent_streams", self._settings.max_streams),
             ("grpc.so_reuseport", 0),
+            # What we cannot take we refuse ourselves, and say so; gRPC says CANCELLED.
+            ("grpc.server.max_pending_requests", _MAX_PENDING),
+            ("grpc.server.max_pending_requests_hard_limit", _MAX_PENDING),
             ("grpc.http2.min_ping_interval_without_data_ms", _LEAST_PING_MS),
             ("grpc.keepalive_time_ms", _IDLE_MS),
         ]

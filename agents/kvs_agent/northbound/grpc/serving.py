@@ -12,13 +12,16 @@ import asyncio
 import contextlib
 import dataclasses
 import math
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, Final, Never, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import grpc
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
+from kvs_agent.core.calls import Calls
+from kvs_agent.core.calls import Method as Counted
 from kvs_agent.northbound.access import Access, AccessDenied, Role
 
 from . import peers
@@ -27,6 +30,7 @@ from .limits import Limits
 
 __all__ = ["Call", "Context", "Method", "Serving"]
 
+Read: TypeAlias = Callable[[bytes], Message]
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 
 SOURCE_HEADER: Final = "datasrc"
@@ -45,6 +49,7 @@ class Call:
     context: Context
     role: Role
     deadline_s: float
+    begun: float = dataclasses.field(default_factory=time.monotonic)
 
     @property
     def source(self) -> str:
@@ -62,7 +67,9 @@ class Call:
     @property
     def patience_s(self) -> float:
         """How long the caller waits, less what an answer takes; no less than nothing."""
-        remaining = self._remaining_s() or self.deadline_s
+        remaining = self._remaining_s()
+        if remaining is None:
+            remaining = self.deadline_s - (time.monotonic() - self.begun)
         return max(0.0, remaining - min(MARGIN_S, remaining / 10))
 
     def _remaining_s(self) -> float | None:
@@ -102,8 +109,9 @@ class Method:
 class Serving:
     """Makes gRPC's handlers of methods."""
 
-    def __init__(self, access: Access, limits: Limits, deadline_s: float) -> None:
-        self._access = access
+    def __init__(self, access: Access, limits: Limits, deadline_s: float, calls: Calls) -> None:
+        self._calls = calls
+        self._access, self._at_socket = access, access.at_socket()
         self._limits = limits
         self._deadline_s = deadline_s
 
@@ -117,64 +125,79 @@ class Serving:
 
     def _handler(self, described: Any, method: Method) -> grpc.RpcMethodHandler[Any, Any]:
         kind = GetMessageClass(described.input_type)
+        service = described.containing_service.full_name
+        counted = Counted(_kind(described), service, described.name)
+        self._calls.known(counted)
 
         def read(raw: bytes) -> Message:
             return _read(raw, kind)
 
         if described.client_streaming:
             return grpc.stream_stream_rpc_method_handler(
-                self._both_streams(method, read), None, _written
+                self._both_streams(method, counted, read), None, _written
             )
         if described.server_streaming:
-            return grpc.unary_stream_rpc_method_handler(self._stream(method, read), None, _written)
-        return grpc.unary_unary_rpc_method_handler(self._unary(method, read), None, _written)
+            return grpc.unary_stream_rpc_method_handler(
+                self._stream(method, counted, read), None, _written
+            )
+        return grpc.unary_unary_rpc_method_handler(
+            self._unary(method, counted, read), None, _written
+        )
 
-    def _unary(self, method: Method, read: Callable[[bytes], Message]) -> Any:
+    def _unary(self, method: Method, counted: Counted, read: Read) -> Any:
         async def serve(raw: bytes, context: Context) -> Message:
-            try:
-                call = self._call(method, context)
-                with self._limits.admitted(is_watcher=False):
-                    async with asyncio.timeout(call.limit_s):
-                        answer: Message = await method.handler(read(raw), call)
-                        return answer
-            except Exception as error:  # noqa: BLE001 - whatever it is, the caller is told
-                await _refuse(context, error)
+            async with self._answering(method, counted, context, is_watcher=False) as call:
+                async with asyncio.timeout(call.limit_s):
+                    answer: Message = await method.handler(read(raw), call)
+                    return answer
 
         return serve
 
-    def _stream(self, method: Method, read: Callable[[bytes], Message]) -> Any:
+    def _stream(self, method: Method, counted: Counted, read: Read) -> Any:
         async def serve(raw: bytes, context: Context) -> AsyncIterator[Message]:
-            try:
-                call = self._call(method, context)
-                with self._limits.admitted(is_watcher=method.is_watcher):
-                    async with contextlib.aclosing(method.handler(read(raw), call)) as answers:
-                        async for answer in answers:
-                            yield answer
-            except Exception as error:  # noqa: BLE001 - as above
-                await _refuse(context, error)
+            watching = method.is_watcher
+            async with (
+                self._answering(method, counted, context, is_watcher=watching) as call,
+                contextlib.aclosing(method.handler(read(raw), call)) as answers,
+            ):
+                async for answer in answers:
+                    yield answer
 
         return serve
 
-    def _both_streams(self, method: Method, read: Callable[[bytes], Message]) -> Any:
+    def _both_streams(self, method: Method, counted: Counted, read: Read) -> Any:
         async def serve(raws: AsyncIterator[bytes], context: Context) -> AsyncIterator[Message]:
-            try:
-                call = self._call(method, context)
-                with self._limits.admitted(is_watcher=method.is_watcher):
-                    requests = (read(raw) async for raw in raws)
-                    async with contextlib.aclosing(method.handler(requests, call)) as answers:
-                        async for answer in answers:
-                            yield answer
-            except Exception as error:  # noqa: BLE001 - as above
-                await _refuse(context, error)
+            watching = method.is_watcher
+            async with self._answering(method, counted, context, is_watcher=watching) as call:
+                requests = (read(raw) async for raw in raws)
+                async with contextlib.aclosing(method.handler(requests, call)) as answers:
+                    async for answer in answers:
+                        yield answer
 
         return serve
+
+    @contextlib.asynccontextmanager
+    async def _answering(
+        self, method: Method, counted: Counted, context: Context, *, is_watcher: bool
+    ) -> AsyncIterator[Call]:
+        """Let a caller in, and tell what goes wrong; whatever that is, the server goes on."""
+        with self._calls.counted(counted) as outcome:
+            try:
+                call = self._call(method, context)
+                with self._limits.admitted(is_watcher=is_watcher):
+                    yield call
+            except Exception as error:  # noqa: BLE001 - see above
+                told = refusal(error)
+                outcome.code = told.code.name.title().replace("_", "")
+                await context.abort(told.code, told.text, told.trailers)
 
     def _call(self, method: Method, context: Context) -> Call:
         names = peers.names(context.auth_context())
         if names is None and method.role > Role.NONE and not peers.is_local(context.peer()):
             # Encrypted, but anybody's.
             raise AccessDenied(method.role, Role.NONE, is_known=False)
-        role = self._access.check(method.role, names)
+        at_socket = context.peer().startswith("unix:")
+        role = (self._at_socket if at_socket else self._access).check(method.role, names)
         return Call(context, role, self._deadline_s)
 
 
@@ -192,6 +215,7 @@ def _written(message: Message) -> bytes:
     return message.SerializeToString()
 
 
-async def _refuse(context: Context, error: Exception) -> Never:
-    told = refusal(error)
-    await context.abort(told.code, told.text, told.trailers)
+def _kind(described: Any) -> str:
+    if described.client_streaming:
+        return "bidi_stream"
+    return "server_stream" if described.server_streaming else "unary"

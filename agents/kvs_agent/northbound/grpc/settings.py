@@ -4,12 +4,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from kvs_agent.daemon.conf import setting
-from kvs_agent.northbound.access import Access, role_of
+from kvs_agent.core.conf import setting
 from kvscheduler import SchedulerError
 
 __all__ = ["DEFAULT_ENDPOINT", "IGNORED", "GrpcSettings", "Unsafe"]
@@ -78,34 +76,10 @@ class GrpcSettings:
         default=120.0,
         is_duration=True,
     )
-    roles: Mapping[str, str] = setting(
-        "roles",
-        "What clients may do (read, write or admin), by a name in their certificate: plain, or"
-        " as DNS:, URI:, EMAIL: or IP:.",
-        default={},
-    )
-    verified_role: str = setting(
-        "verified-role",
-        "What a client with a good certificate may do whose names are not among the roles.",
-        default="none",
-    )
-    local_role: str = setting(
-        "local-role",
-        "What whoever can reach a unix socket or loopback may do without a certificate.",
-        default="write",
-    )
     reflection: bool = setting(
         "reflection", "Whether the services describe themselves to tools.", default=True
     )
     trial_note: Path | None = None
-
-    def access(self) -> Access:
-        """Return who may do what; ``ValueError`` for a role that there is not."""
-        return Access(
-            by_san={name: role_of(role) for name, role in self.roles.items()},
-            anonymous=role_of(self.local_role),
-            verified=role_of(self.verified_role),
-        )
 
     @property
     def is_secure(self) -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plans, results and statuses as messages; and back again, for clients."""
+"""Plans, results and statuses as messages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from kvs_agent import protection
 from kvs_agent.protection import Protected
@@ -24,17 +24,15 @@ from kvscheduler import (
     ValueStatus,
 )
 from kvscheduler.errors import describe
-from kvscheduler.jsonable import Shown, jsonable
+from kvscheduler.jsonable import jsonable
 
 from .errors import clean
 
 __all__ = [
     "fingerprint",
     "json_text",
-    "plan_from",
     "plan_to",
     "result_to",
-    "status_from",
     "status_to",
 ]
 
@@ -68,7 +66,7 @@ def json_text(value: object) -> str:
 
 
 def plan_to(plan: Plan) -> pb.Plan:
-    """Return a plan as a message, from which ``plan_from`` makes one that reads the same."""
+    """Return a plan as a message, from which a client can make one that reads the same."""
     made = pb.Plan(mark=pb.PlanMark(revision=plan.revision, fingerprint=fingerprint(plan)))
     waits = plan.waits
     for position, operation in enumerate(plan.operations):
@@ -86,29 +84,6 @@ def plan_to(plan: Plan) -> pb.Plan:
     return made
 
 
-def plan_from(made: pb.Plan) -> Plan:
-    """Return a plan whose texts and data are those of the one that the message is of.
-
-    Its values are what people are shown of them. Raises ``ValueError`` for what is no plan.
-    """
-    operations = [_operation_from(one) for one in made.operations]
-    waits = [tuple(one.after) for one in made.operations]
-    waits += [tuple(gate.after) for gate in made.gates]
-    if any(number >= len(waits) for each in waits for number in each):
-        raise ValueError("not a plan: it waits for what is not in it")
-    errors = {key: InvalidValue(one.message, one.fields) for key, one in made.errors.items()}
-    return Plan(
-        operations, waits, _ordered(made.pending), _ordered(made.invalid), made.mark.revision,
-        _ordered(errors),
-    )  # fmt: skip
-
-
-def protected_from(made: pb.Plan) -> None:
-    """Raise ``Protected`` where the plan would take away what is protected."""
-    if made.protected:
-        raise Protected(_ordered(made.protected))
-
-
 def operation_to(operation: Operation, after: Iterable[int] = ()) -> pb.Operation:
     """Return an operation as a message."""
     return pb.Operation(
@@ -122,26 +97,6 @@ def operation_to(operation: Operation, after: Iterable[int] = ()) -> pb.Operatio
         recreate=operation.recreate,
         after=after,
     )
-
-
-def _operation_from(made: pb.Operation) -> Operation:
-    kind = _KIND_NAMES.get(made.kind)
-    if kind is None:
-        raise ValueError(f"not a plan: {made.key} has an operation of an unknown kind")
-    return Operation(
-        kind,
-        made.key,
-        made.base if made.HasField("base") else None,
-        made.descriptor,
-        _shown(made, "old"),
-        _shown(made, "new"),
-        made.reason,
-        made.recreate,
-    )
-
-
-def _shown(made: pb.Operation, field: Literal["old", "new"]) -> Shown | None:
-    return Shown(json.loads(getattr(made, field))) if made.HasField(field) else None
 
 
 def invalid_to(error: InvalidValue) -> pb.InvalidValue:
@@ -237,37 +192,7 @@ def _unmet_to(unmet: Unmet) -> pb.Unmet:
     )
 
 
-def status_from(made: pb.Status) -> ValueStatus:
-    """Return a status as the engine has it; its error is one that says the same."""
-    return ValueStatus(
-        key=made.key,
-        base=made.base if made.HasField("base") else None,
-        state=_FROM_STATE.get(made.state, ValueState.NONEXISTENT),
-        origin=_FROM_ORIGIN.get(made.origin, Origin.UNKNOWN),
-        adopted=made.adopted,
-        since=made.since,
-        error=Exception(made.error) if made.error else None,
-        operation=made.operation,
-        unmet=tuple(map(_unmet_from, made.unmet)),
-        derived=tuple(map(status_from, made.derived)),
-    )
-
-
-def _unmet_from(made: pb.Unmet) -> Unmet:
-    return Unmet(
-        label=made.label,
-        key=made.key,
-        state=_FROM_STATE.get(made.state, ValueState.NONEXISTENT),
-        path=tuple(made.path),
-        cause=made.cause,
-    )
-
-
 def _fill(made: Any, found: Mapping[str, str]) -> None:
+    """Add reasons by key, in their order."""
     for key, text in found.items():
-        made[key] = clean(text)
-
-
-def _ordered(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a map of the wire, which has no order, in that of its keys."""
-    return {key: found[key] for key in sorted(found)}
+        made.add(key=key, text=clean(text))

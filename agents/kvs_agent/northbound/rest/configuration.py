@@ -228,7 +228,7 @@ ENDPOINTS: Final = (
                 name="secrets", help="Whether secrets are shown too, to admins.", kind="flag"
             ),
         ),
-        answers={200: (YAML, schemas.STRING)},
+        answers={200: (YAML, schemas.ref("Configuration"))},
     ),
     Endpoint(
         method="PUT",

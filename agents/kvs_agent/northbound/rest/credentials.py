@@ -154,7 +154,10 @@ def _take(line: str, passwords: dict[str, _Password], tokens: dict[bytes, Role])
     """Take one line in; ``ValueError`` says what is wrong with it, without telling the hash."""
     if not line or line.startswith("#"):
         return
-    name, role_text, hashed = (*line.split(":", 2), "", "")[:3]
+    name, _, rest = line.partition(":")
+    role_text, colon, hashed = rest.partition(":")
+    if not colon:
+        raise ValueError("not NAME:ROLE:HASH")
     _check_name(name)
     role = role_of(role_text)
     algorithm, *parts = hashed.split("$")

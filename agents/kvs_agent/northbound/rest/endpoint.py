@@ -111,7 +111,10 @@ Handler: TypeAlias = Callable[[Call], Awaitable[Answer]]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One route; ``answers`` has, for each status, the media type and the schema."""
+    """One route; ``answers`` has, for each status, the media type and the schema.
+
+    ``texts`` are the types of media in which it also answers, as text, where that is asked for.
+    """
 
     method: str
     path: str
@@ -122,3 +125,4 @@ class Endpoint:
     parameters: tuple[Parameter, ...] = ()
     body: Body | None = None
     answers: Mapping[int, tuple[str, Schema]] = dataclasses.field(default_factory=dict)
+    texts: tuple[str, ...] = ()

@@ -10,10 +10,11 @@ from kvs_agent.northbound.access import Role
 from ligato.configurator.configurator_pb2 import Config
 
 from . import protobuf_schema, schemas
-from .endpoint import JSON, Endpoint, Parameter
+from .endpoint import JSON, Endpoint, Parameter, Schema
 
 __all__ = ["description"]
 
+DONE: Final = 200
 # What every endpoint may answer; those with parameters or a body also 400.
 _COMMON: Final = {
     401: "Who asks has not shown who it is",
@@ -122,8 +123,13 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
         shapes[status] = (media, schemas.either(dict(shape), error[1]) if is_both else shape)
     return {
         str(status): {
-            "description": told.get(status, "Done" if status < 300 else "Refused"),  # noqa: PLR2004 - as HTTP counts
-            "content": {media: {"schema": shape}},
+            "description": told.get(status, "Done" if status == DONE else "Not possible here"),
+            "content": _content(endpoint, status, media, shape),
         }
         for status, (media, shape) in sorted(shapes.items())
     }
+
+
+def _content(endpoint: Endpoint, status: int, media: str, shape: Schema) -> dict[str, Any]:
+    texts = endpoint.texts if status == DONE else ()
+    return {media: {"schema": shape}, **{text: {"schema": schemas.STRING} for text in texts}}

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from typing import Any, Final
 
-from kvs_agent.daemon.health import Component, Health
+from kvs_agent.core.health import Component, Health
 from kvs_agent.northbound.access import Role
 
 from . import schemas

@@ -16,7 +16,7 @@ from kvscheduler import ValueState
 from kvscheduler.drawing import Arrow, Box, Drawing, dot, mermaid
 
 from . import schemas
-from .endpoint import TEXT, Answer, Call, Endpoint, Fault, Parameter
+from .endpoint import JSON, TEXT, Answer, Call, Endpoint, Fault, Parameter
 from .scheduler_past import GROUP, recorded
 from .targets import Nodes, Standing
 
@@ -123,6 +123,7 @@ ENDPOINTS: Final = (
             ),
             Parameter(name="txn", help="As they stood after that transaction.", kind="integer"),
         ),
-        answers={200: (SVG, schemas.STRING), 501: ("application/json", schemas.ref("Error"))},
+        answers={200: (SVG, schemas.STRING), 501: (JSON, schemas.ref("Error"))},
+        texts=(TEXT,),
     ),
 )

@@ -130,6 +130,7 @@ ENDPOINTS: Final = (
         answers={
             200: (JSON, schemas.either(schemas.listed("Transaction"), schemas.ref("Transaction")))
         },
+        texts=(TEXT,),
     ),
     Endpoint(
         method="GET",

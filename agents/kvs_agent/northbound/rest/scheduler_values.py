@@ -138,7 +138,9 @@ async def downstream_resync(call: Call) -> Answer:
         errors = {key: describe(error) for key, error in result.errors.items()}
         text = "; ".join(errors.values())
         raise Fault(500, text, {"Errors": errors, "SeqNum": result.number})
-    return Answer(shapes.transaction(recorded(call, result.number)), is_large=True)
+    record = recorded(call, result.number)
+    # agentctl does not ask for the models before this.
+    return Answer(shapes.transaction(record, shapes.COMPILED_IN), is_large=True)
 
 
 async def stats(call: Call) -> Answer:

@@ -15,10 +15,9 @@ from typing import Any, Final
 from aiohttp import web
 
 from kvs_agent import tracing
-from kvs_agent.daemon.core import Core
+from kvs_agent.core.core import Core
 from kvs_agent.metrics import Metrics
 from kvs_agent.northbound.access import Access, Role
-from kvs_agent.orchestrator import Overloaded
 from kvs_agent.recording import Following, Limits, Recorder
 from kvs_agent.recording.calls import Calls
 from kvs_agent.recording.statistics import Statistics
@@ -41,6 +40,8 @@ __all__ = ["RestServer"]
 logger = logging.getLogger(__name__)
 
 SWEEP_S: Final = 0.5
+# What comes of a body that nobody waits for is thrown away for so long.
+LINGER_S: Final = 1.0
 _UNIX: Final = "unix"
 
 
@@ -99,6 +100,7 @@ class RestServer:
             max_line_size=settings.max_header_bytes,
             max_field_size=settings.max_header_bytes,
             auto_decompress=False,
+            lingering_time=LINGER_S,
             access_log=None,
             logger=logger,
         )
@@ -108,12 +110,12 @@ class RestServer:
         await listener.start()
         self._listener = listener
         self._life.enter_context(self._service.following.running())
-        sweeping = asyncio.create_task(self._sweep(), name="rest-sweep")
-        self._life.callback(sweeping.cancel)
+        for work in (self._sweep(), self._service.following.run()):
+            self._life.callback(asyncio.create_task(work, name="rest").cancel)
         logger.info("REST on %s", ", ".join(self.addresses))
 
     def _keeper(self, address: Address, *, is_plain: bool) -> Doorkeeper:
-        access = self._access
+        access = self._access if address.path is None else self._access.at_socket()
         if not address.is_local and access.anonymous is not Role.NONE:
             access = Access(access.by_san, Role.NONE, access.verified)
         has_names = is_plain and address.path is None
@@ -162,13 +164,11 @@ class RestServer:
         try:
             answer = await self._answer(request)
         except Exception as error:  # noqa: BLE001 - whatever it is, it costs this request alone
-            if isinstance(error, Overloaded):
-                self._service.metrics.dropped()
             answer = faults.answer(error)
         finally:
             self._under_way -= 1
             self._patience.idle(request.protocol)
-        logger.debug("%s %s %d", request.method, request.path, answer.status)
+        logger.debug("%s %s %d", request.method, request.rel_url.raw_path, answer.status)
         response = await _response(answer)
         if answer.status in _CLOSING:
             response.force_close()
@@ -303,6 +303,5 @@ def _service(core: Core, settings: RestSettings, limits: Limits | None, calls: C
         calls=calls,
         models={"kvscheduler.stats": lambda: statistics.data(names())},
         description=described_as,
-        deadline_s=settings.deadline_s,
         max_body_bytes=settings.max_body_bytes,
     )

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from kvs_agent.daemon.core import Core
+from kvs_agent.core.core import Core
 from kvs_agent.recording import Following, Recorder
 from kvs_agent.recording.calls import Calls
 from kvs_agent.recording.statistics import Statistics
@@ -30,7 +30,6 @@ class Service:
     calls: Calls
     models: Mapping[str, Callable[[], Any]]
     description: Callable[[], Mapping[str, Any]]
-    deadline_s: float
     max_body_bytes: int
 
     def value(self, key: str) -> Any:

@@ -9,7 +9,7 @@ import ssl
 from pathlib import Path
 from typing import Final
 
-from kvs_agent.daemon.conf import setting
+from kvs_agent.core.conf import setting
 from kvscheduler import SchedulerError
 
 __all__ = ["Address", "Insecure", "RestSettings", "load_certificate", "tls"]
@@ -25,10 +25,7 @@ class Insecure(SchedulerError):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RestSettings:
-    """The REST server (``http.conf``).
-
-    Reachable from this machine alone unless TLS is configured.
-    """
+    """The REST server, for this machine alone unless TLS is configured."""
 
     disabled: bool = setting("disabled", "Whether there is no REST at all.", default=False)
     endpoint: str = setting(
@@ -158,7 +155,10 @@ def tls(settings: RestSettings, where: Address) -> ssl.SSLContext | None:
 def load_certificate(context: ssl.SSLContext, settings: RestSettings) -> None:
     """Read certificates; what is connected already goes on with those of before."""
     assert settings.certificate is not None
+    assert settings.key is not None
     try:
+        for path in (settings.certificate, settings.key, *settings.client_authorities):
+            path.open("rb").close()  # says which one is not there; ssl does not
         context.load_cert_chain(settings.certificate, settings.key)
         for authority in settings.client_authorities:
             context.load_verify_locations(authority)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from google.protobuf.empty_pb2 import Empty
@@ -15,8 +15,10 @@ from kvs_agent.recording import Entry, Record, Revision
 from kvs_agent.recording.statistics import KINDS
 from kvscheduler import Origin, ValueState
 from kvscheduler.jsonable import jsonable
+from ligato.linux.iptables.iptables_pb2 import RuleChain
 
 __all__ = [
+    "COMPILED_IN",
     "NO_TIME",
     "ORIGINS",
     "flags",
@@ -35,6 +37,8 @@ _NS: Final = 10**9
 # Messages that the predecessor's tools can read; with any other they refuse the whole answer.
 _EMPTY_NAME: Final = Empty.DESCRIPTOR.full_name
 _KNOWN: Final = {_EMPTY_NAME, *(model.message.DESCRIPTOR.full_name for model in MODELS)}
+# What they can read without having asked for the models first.
+COMPILED_IN: Final = _KNOWN - {RuleChain.DESCRIPTOR.full_name}
 _STRUCT: Final = "google.protobuf.Struct"
 _EMPTY: Final = {"ProtoMsgName": _EMPTY_NAME, "ProtoMsgData": {}}
 
@@ -45,12 +49,15 @@ def timestamp(seconds: float) -> str:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{nanoseconds:09d}Z"
 
 
-def recorded_value(value: object) -> dict[str, Any]:
-    """Return a value with the name of its message; what is secret in it is not shown."""
+def recorded_value(value: object, known: Collection[str] = _KNOWN) -> dict[str, Any]:
+    """Return a value with the name of its message; what is secret in it is not shown.
+
+    One of a message that is not ``known`` becomes an object without a type of its own.
+    """
     if not isinstance(value, Message):
         return _EMPTY
     name, shown = value.DESCRIPTOR.full_name, jsonable(value)
-    if name in _KNOWN:
+    if name in known:
         return {"ProtoMsgName": name, "ProtoMsgData": shown}
     fields = shown if isinstance(shown, dict) else {}
     return {"ProtoMsgName": _STRUCT, "ProtoMsgData": {"@message": name, **fields}}
@@ -85,8 +92,8 @@ def resync_type(record: Record) -> str:
     return "UpstreamResync" if is_upstream else "FullResync"
 
 
-def transaction(record: Record) -> dict[str, Any]:
-    """Return a finished transaction."""
+def transaction(record: Record, known: Collection[str] = _KNOWN) -> dict[str, Any]:
+    """Return a finished transaction; ``known`` as for ``recorded_value``."""
     result = record.result
     data = {
         "Start": timestamp(record.started),
@@ -97,14 +104,14 @@ def transaction(record: Record) -> dict[str, Any]:
         "Description": result.description,
         "RetryForTxn": record.retries,
         "RetryAttempt": record.attempt,
-        "Values": _values(record),
-        "Executed": [_operation(entry) for entry in record.entries],
+        "Values": _values(record, known),
+        "Executed": [_operation(entry, known) for entry in record.entries],
     }
     needed = ("SeqNum",)
     return {name: value for name, value in data.items() if value or name in needed}
 
 
-def _values(record: Record) -> list[dict[str, Any]]:
+def _values(record: Record, known: Collection[str]) -> list[dict[str, Any]]:
     """Return what was asked for, as far as it came to anything."""
     wanted: dict[str, Any] = {}
     for entry in record.entries:
@@ -113,22 +120,22 @@ def _values(record: Record) -> list[dict[str, Any]]:
     return [
         {
             "Key": key,
-            "Value": None if value is None else recorded_value(value),
+            "Value": _maybe(value, known),
             "Origin": ORIGINS[Origin.NORTHBOUND],
         }
         for key, value in wanted.items()
     ]
 
 
-def _operation(entry: Entry) -> dict[str, Any]:
+def _operation(entry: Entry, known: Collection[str]) -> dict[str, Any]:
     data = {
         "Operation": entry.operation.upper(),
         "Key": entry.key,
         "NewState": _state(entry.after),
-        "NewValue": _maybe(entry.new),
+        "NewValue": _maybe(entry.new, known),
         "NewErrMsg": entry.error,
         "PrevState": _state(entry.before),
-        "PrevValue": _maybe(entry.old),
+        "PrevValue": _maybe(entry.old, known),
         "PrevErrMsg": entry.error_before,
         "NOOP": entry.is_noop,
         "IsDerived": entry.base is not None,
@@ -139,8 +146,8 @@ def _operation(entry: Entry) -> dict[str, Any]:
     return {name: value for name, value in data.items() if value}
 
 
-def _maybe(value: object) -> dict[str, Any] | None:
-    return None if value is None else recorded_value(value)
+def _maybe(value: object, known: Collection[str]) -> dict[str, Any] | None:
+    return None if value is None else recorded_value(value, known)
 
 
 def _state(state: ValueState) -> str:

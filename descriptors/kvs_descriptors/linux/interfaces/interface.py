@@ -25,7 +25,7 @@ from ligato.linux.interfaces.interface_pb2 import Interface
 from .. import keys, names, places
 from ..kernel import Kernel, NamespaceGone
 from ..kernel.looking import look_into
-from ..kinds import Kind, Lent, kinds
+from ..kinds import Kind, Lent, Veth, kinds
 from ..kinds.kind import copy_of
 from ..kinds.making import Making
 from ..l3.address import address_message, check_written, resolved, written
@@ -38,7 +38,7 @@ from .counters import Counters
 from .deleting import Deleting
 from .inventory import Inventory
 from .lending import Lending
-from .survey import Survey, place_of
+from .survey import UNKNOWN, Survey, place_of
 from .upon import addresses, derived_addresses, derived_vrf
 
 __all__ = ["InterfaceDescriptor"]
@@ -192,10 +192,10 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
     async def _change(
         self, within: channel.Channel, kind: Kind, old: Interface, new: Interface, metadata: Link
     ) -> None:
-        attributes = link.settings(new, kind.default_mtu)
+        has_new_mac = old.phys_address.lower() != new.phys_address.lower()
+        attributes = link.settings(new, kind.default_mtu, has_mac=not has_new_mac)
         if old.ipv4_forwarding and not new.ipv4_forwarding:
             attributes.append(link.NO_FORWARDING)
-        has_new_mac = old.phys_address.lower() != new.phys_address.lower()
         what = f"interface {new.name}"
         keeping = neighbours.kept(within, metadata.index, what) if has_new_mac else NOTHING
         async with keeping:
@@ -236,11 +236,24 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
         found = await link.find(within, name=name, index=place.index)
         if found is None:
             return
-        if found.alias == self._making.mark(value.name):
+        is_marked = found.alias == self._making.mark(value.name)
+        if is_marked or await self._is_half(within, value, found):
             await self._deleting.delete(within, found.index)
         elif self._making.is_left_behind(within, found):
             # Its group is its only mark: a crash while it is in another would make it a stranger.
             await link.delete(within, found.index, f"interface {found.name}")
+
+    async def _is_half(
+        self, within: channel.Channel, value: Interface, found: codec.LinkRecord
+    ) -> bool:
+        """Tell whether a link that somebody took the mark from is half of a cable of ours."""
+        peer = value.veth.peer_if_name
+        if not peer or found.kind != Veth.kernel_name:
+            return False
+        other = await link.find(
+            within, index=found.lower, netns_id=found.lower_netns_id, gone=UNKNOWN
+        )
+        return other is not None and other.alias == self._making.mark(peer)
 
     def is_retriable(self, error: Exception) -> bool:
         """Give up on what the kernel will not take, however often it is asked."""

@@ -176,7 +176,8 @@ class Inventory:
         found = self._named.get((place, link.host_name(wanted)))
         if found is None or self._is_other(wanted, found):
             return None
-        return self._retrieved(key, wanted, place, found, origin=Origin.SOUTHBOUND)
+        origin = Origin.NORTHBOUND if self._is_half(wanted, found) else Origin.SOUTHBOUND
+        return self._retrieved(key, wanted, place, found, origin=origin)
 
     def _expected_loan(self, key: str, wanted: Interface, kind: Lent) -> Retrieved | None:
         there = self._lent.get(self._lending.mark(wanted.name))
@@ -207,6 +208,18 @@ class Inventory:
             value = self._describe_place(Interface(name=LEFT + mark), place, found)
             metadata = Link(found.index, place, found.name, found.kind, is_lent=True)
             yield Retrieved(key, value, metadata, Origin.NORTHBOUND)
+
+    def _is_half(self, wanted: Interface, found: codec.LinkRecord) -> bool:
+        """Tell whether a link without a mark is the other end of a cable that bears ours.
+
+        Somebody has taken its mark away. It is made anew with that cable: as an end that names no
+        other one, ours is not as it is wanted.
+        """
+        place, other = self._marked.get(wanted.veth.peer_if_name, ("", None))
+        if other is None or other.kind != VETH or found.kind != VETH:
+            return False
+        is_pair = (other.lower, found.lower) == (found.index, other.index)
+        return is_pair and not self._peer(place, other)
 
     def _is_other(self, wanted: Interface, found: codec.LinkRecord) -> bool:
         kind = self._kinds.get(wanted.type)

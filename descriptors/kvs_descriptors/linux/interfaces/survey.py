@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..netlink.channel import Channel
     from .inventory import Inventory
 
-__all__ = ["Survey", "place_of"]
+__all__ = ["UNKNOWN", "Survey", "place_of"]
 
 # For more interfaces than these, a namespace is dumped rather than asked after each.
 FEW = 16

@@ -36,7 +36,7 @@ class Sight:
         return self.place, self.is_ipv6, self.name
 
 
-# In the place of no rules, of a chain that is wanted without any: it is not as it was.
+# In the place of no rules: a chain that is wanted without any is not as it was, either.
 UNMARKED = '-m comment --comment "the mark is gone"'
 
 
@@ -107,8 +107,9 @@ class Reader:
     def _rules(self, have: Table, wanted: Chain) -> Sequence[str] | None:
         """Return the rules that are there, None where they are those that are wanted."""
         if self._mark(have, wanted) is None or not self._scribe.is_led_to(have, wanted):
-            # No packet gets to them, or they are not ours: as good as none.
-            return [] if wanted.rules else [UNMARKED]
+            # No packet gets to them, or they are not ours: as good as none. The same whatever was
+            # expected, since that is what was found, the next time.
+            return [UNMARKED]
         there = self._others(have, wanted.chain)
         if not self._is_as_told(have, wanted):
             return there

@@ -24,6 +24,9 @@ __all__ = ["FOLDER", "NamespaceFolder", "identity"]
 
 FOLDER = "/var/run/netns"
 
+NO_NAMESPACE = "not a network namespace"
+IN_THE_WAY = "what is there is no network namespace: remove it"
+
 NS_GET_NSTYPE = 0xB703
 NETLINK_ROUTE = 0
 LOOPBACK_INDEX = 1
@@ -68,6 +71,8 @@ class NamespaceFolder:
         """Return device and inode of the namespace with a name; None where there is none."""
         try:
             there = os.stat(name, dir_fd=self._directory(), follow_symlinks=False)
+            if there.st_dev != _namespace_device() and self._was_covered():
+                there = os.stat(name, dir_fd=self._directory(), follow_symlinks=False)
         except FileNotFoundError:
             return None
         # What a crash, or anyone, has left is a file on another device.
@@ -77,11 +82,19 @@ class NamespaceFolder:
         """Return a descriptor of a namespace; FileNotFoundError where there is none."""
         names.check_namespace(name)
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-        fd = os.open(name, flags, dir_fd=self._directory())
+        try:
+            fd = os.open(name, flags, dir_fd=self._directory())
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            # Somebody's symbolic link: whatever is behind it, the name stands for nothing of ours.
+            raise FileNotFoundError(errno.ENOENT, NO_NAMESPACE, name) from None
         if _is_namespace(fd):
             return fd
         os.close(fd)
-        raise FileNotFoundError(errno.ENOENT, "not a network namespace", name)
+        if self._was_covered():
+            return self.open(name)
+        raise FileNotFoundError(errno.ENOENT, NO_NAMESPACE, name)
 
     def enter(self, name: str) -> channel.Opened:
         """Open a namespace and look whether it is ours: only in a thread of one's own."""
@@ -98,7 +111,7 @@ class NamespaceFolder:
         if _is_namespace(fd):
             return fd
         os.close(fd)
-        raise FileNotFoundError(errno.ENOENT, "not a network namespace", path)
+        raise FileNotFoundError(errno.ENOENT, NO_NAMESPACE, path)
 
     def _entered(self, netns_fd: int) -> channel.Opened:
         try:
@@ -210,6 +223,8 @@ class NamespaceFolder:
         try:
             os.write(fd, self.mark.encode())
             os.link(f"/proc/self/fd/{fd}", name, dst_dir_fd=directory, follow_symlinks=True)
+        except FileExistsError:
+            raise channel.Refused(errno.EEXIST, IN_THE_WAY, self._path(name)) from None
         finally:
             os.close(fd)
 
@@ -255,6 +270,23 @@ class NamespaceFolder:
                 self._covered.append(self._fd)
                 self._fd = -1
             self._is_prepared = True
+        self._was_covered()
+
+    def _was_covered(self) -> bool:
+        """Tell whether others have mounted over the folder since it was opened; it is anew then.
+
+        iproute2 does, the first time that it makes a namespace on a machine.
+        """
+        with self._lock:
+            if self._fd < 0:
+                return False
+            fd = self._open()
+            if _mount_of(fd) == _mount_of(self._fd):
+                os.close(fd)
+                return False
+            self._covered.append(self._fd)  # other threads may yet use it
+            self._fd = fd
+            return True
 
     def _path(self, name: str) -> str:
         return f"{os.path.realpath(self._folder)}/{name}"
@@ -262,9 +294,18 @@ class NamespaceFolder:
     def _directory(self) -> int:
         with self._lock:
             if self._fd < 0:
-                flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-                self._fd = os.open(os.path.realpath(self._folder), flags)
+                self._fd = self._open()
             return self._fd
+
+    def _open(self) -> int:
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+        return os.open(os.path.realpath(self._folder), flags)
+
+
+def _mount_of(fd: int) -> str:
+    """Return the number of the mount that a descriptor was opened on (proc(5), fdinfo)."""
+    told = pathlib.Path(f"/proc/self/fdinfo/{fd}").read_text(encoding="ascii")
+    return told.partition("mnt_id:")[2].split()[0]
 
 
 def identity(path: str) -> tuple[int, int] | None:

@@ -88,13 +88,18 @@ def host_name(value: Interface) -> str:
     return value.host_if_name or value.name
 
 
-def settings(value: Interface, default_mtu: int | None = DEFAULT_MTU) -> list[bytes]:
-    """Return the attributes for what is set on every kind of link, less its name and mark."""
+def settings(
+    value: Interface, default_mtu: int | None = DEFAULT_MTU, *, has_mac: bool = False
+) -> list[bytes]:
+    """Return the attributes for what is set on every kind of link, less its name and mark.
+
+    ``has_mac``: it has its MAC address already. To set that again costs its neighbours.
+    """
     found = [_FORWARDING if value.ipv4_forwarding else _PLAIN]
     mtu = value.mtu or default_mtu
     if mtu:
         found.append(codec.number(codec.IFLA_MTU, mtu))
-    if value.phys_address and not value.link_only:
+    if value.phys_address and not value.link_only and not has_mac:
         mac = bytes.fromhex(value.phys_address.replace(":", ""))
         found.append(codec.attribute(codec.IFLA_ADDRESS, mac))
     return found

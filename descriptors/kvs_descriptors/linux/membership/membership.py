@@ -80,7 +80,9 @@ class Membership(Descriptor[Message, None]):
     async def set_master(self, within: channel.Channel, index: int, master: int, key: str) -> None:
         """Say what a link is plugged into."""
         body = codec.link_body([codec.number(codec.IFLA_MASTER, master)], index=index)
-        await within.call(channel.RTM_NEWLINK, 0, body, key)
+        # What has gone meanwhile, with the other end of its cable, say, is in nothing any more.
+        tolerate = frozenset[int]() if master else link.GONE
+        await within.call(channel.RTM_NEWLINK, 0, body, key, tolerate=tolerate)
 
     async def delete(self, key: str, value: Message, metadata: None) -> None:
         """Pull the member out, if it is there and still in this master."""

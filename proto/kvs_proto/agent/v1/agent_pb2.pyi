@@ -107,20 +107,6 @@ class PlanResponse(_message.Message):
 
 class Plan(_message.Message):
     __slots__ = ("operations", "pending", "invalid", "errors", "mark", "gates", "protected")
-    class PendingEntry(_message.Message):
-        __slots__ = ("key", "value")
-        KEY_FIELD_NUMBER: _ClassVar[int]
-        VALUE_FIELD_NUMBER: _ClassVar[int]
-        key: str
-        value: str
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
-    class InvalidEntry(_message.Message):
-        __slots__ = ("key", "value")
-        KEY_FIELD_NUMBER: _ClassVar[int]
-        VALUE_FIELD_NUMBER: _ClassVar[int]
-        key: str
-        value: str
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     class ErrorsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -128,13 +114,6 @@ class Plan(_message.Message):
         key: str
         value: InvalidValue
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[InvalidValue, _Mapping]] = ...) -> None: ...
-    class ProtectedEntry(_message.Message):
-        __slots__ = ("key", "value")
-        KEY_FIELD_NUMBER: _ClassVar[int]
-        VALUE_FIELD_NUMBER: _ClassVar[int]
-        key: str
-        value: str
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     OPERATIONS_FIELD_NUMBER: _ClassVar[int]
     PENDING_FIELD_NUMBER: _ClassVar[int]
     INVALID_FIELD_NUMBER: _ClassVar[int]
@@ -143,13 +122,21 @@ class Plan(_message.Message):
     GATES_FIELD_NUMBER: _ClassVar[int]
     PROTECTED_FIELD_NUMBER: _ClassVar[int]
     operations: _containers.RepeatedCompositeFieldContainer[Operation]
-    pending: _containers.ScalarMap[str, str]
-    invalid: _containers.ScalarMap[str, str]
+    pending: _containers.RepeatedCompositeFieldContainer[Reason]
+    invalid: _containers.RepeatedCompositeFieldContainer[Reason]
     errors: _containers.MessageMap[str, InvalidValue]
     mark: PlanMark
     gates: _containers.RepeatedCompositeFieldContainer[Gate]
-    protected: _containers.ScalarMap[str, str]
-    def __init__(self, operations: _Optional[_Iterable[_Union[Operation, _Mapping]]] = ..., pending: _Optional[_Mapping[str, str]] = ..., invalid: _Optional[_Mapping[str, str]] = ..., errors: _Optional[_Mapping[str, InvalidValue]] = ..., mark: _Optional[_Union[PlanMark, _Mapping]] = ..., gates: _Optional[_Iterable[_Union[Gate, _Mapping]]] = ..., protected: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    protected: _containers.RepeatedCompositeFieldContainer[Reason]
+    def __init__(self, operations: _Optional[_Iterable[_Union[Operation, _Mapping]]] = ..., pending: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ..., invalid: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ..., errors: _Optional[_Mapping[str, InvalidValue]] = ..., mark: _Optional[_Union[PlanMark, _Mapping]] = ..., gates: _Optional[_Iterable[_Union[Gate, _Mapping]]] = ..., protected: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ...) -> None: ...
+
+class Reason(_message.Message):
+    __slots__ = ("key", "text")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    text: str
+    def __init__(self, key: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
 class Gate(_message.Message):
     __slots__ = ("after",)

@@ -9,6 +9,7 @@ from kvs_agent.orchestrator import Feed, Orchestrator
 from kvs_agent.past import Past
 from kvscheduler import Scheduler
 
+from .calls import Calls
 from .health import Health
 
 __all__ = ["About", "Core"]
@@ -29,7 +30,10 @@ class About:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
-    """One agent's inside. ``past`` is its history on disk, None where it keeps none."""
+    """One agent's inside.
+
+    ``past`` is its history on disk, None where it keeps none; ``calls`` counts those of gRPC.
+    """
 
     scheduler: Scheduler
     orchestrator: Orchestrator
@@ -37,3 +41,4 @@ class Core:
     health: Health
     about: About
     past: Past | None = None
+    calls: Calls = dataclasses.field(default_factory=Calls)

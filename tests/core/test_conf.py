@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from kvs_agent.daemon import conf
-from kvs_agent.daemon.conf import setting
+from kvs_agent.core import conf
+from kvs_agent.core.conf import setting
 from kvs_agent.sources.problems import ConfigError
 
 
@@ -84,6 +84,10 @@ def test_durations_are_written_as_in_go(tmp_path: Path, text: str, seconds: floa
 
 def test_one_word_is_a_list_of_one(tmp_path: Path) -> None:
     assert read(tmp_path, "spouts: a").spouts == ("a",)
+
+
+def test_a_path_is_relative_to_the_files_folder(tmp_path: Path) -> None:
+    assert read(tmp_path, "lid-file: a/lid").lid == tmp_path / "a" / "lid"
 
 
 def test_settings_that_mean_nothing_here_are_passed_over(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import itertools
 
-from kvs_agent.daemon.health import Health, State
+from kvs_agent.core.health import Health, State
 
 
 def fresh() -> Health:

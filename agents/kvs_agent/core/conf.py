@@ -78,8 +78,9 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 def read(path: Path, kind: type[S], ignored: Mapping[str, str] | None = None) -> S:
     """Return what a file says; a file that is not there says nothing.
 
-    ``ignored`` are settings of the predecessor that mean nothing here, and why. ``ConfigError``
-    names file, line and setting of all that is wrong.
+    ``ignored`` are settings of the predecessor that mean nothing here, and why. Paths are
+    relative to the file's folder. ``ConfigError`` names file, line and setting of all that is
+    wrong.
     """
     if not path.exists():
         return kind()
@@ -94,7 +95,7 @@ def read(path: Path, kind: type[S], ignored: Mapping[str, str] | None = None) ->
         try:
             if key not in (ignored or {}):
                 one = _known(key, known)
-                given[one.field] = _converted(value, one)
+                given[one.field] = _placed(_converted(value, one), path.parent)
         except ValueError as error:
             line = document.lines.get((key,), 0)
             problems.append(Problem(text=str(error), file=str(path), line=line, field=key))
@@ -124,6 +125,13 @@ def _converted(value: Any, one: Setting) -> Any:
             raise ValueError("is not names with their values")
         return {name: _scalar(each, typing.get_args(wanted)[1]) for name, each in value.items()}
     return _scalar(value, wanted)
+
+
+def _placed(value: Any, folder: Path) -> Any:
+    """Return a value whose paths begin at a folder, if they begin nowhere else."""
+    if isinstance(value, tuple):
+        return tuple(_placed(one, folder) for one in value)
+    return folder / value if isinstance(value, Path) else value
 
 
 def _bare(kind: Any) -> Any:

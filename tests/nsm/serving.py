@@ -7,8 +7,9 @@ import asyncio
 import contextlib
 import ipaddress
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 from kvs_descriptors.nsm import mechanisms, path
 from kvs_descriptors.nsm.errors import Declined
@@ -20,7 +21,19 @@ from kvs_descriptors.nsm.wire.links import Links
 from kvs_proto.networkservice.connection_pb2 import Connection, Mechanism
 from kvs_proto.registry.registry_pb2 import NetworkServiceEndpoint
 
-__all__ = ["ANYWHERE", "OURS", "Pool", "asked", "endpoint", "linked", "served", "until"]
+__all__ = [
+    "ANYWHERE",
+    "NS",
+    "OURS",
+    "Pool",
+    "asked",
+    "endpoint",
+    "linked",
+    "registered",
+    "running",
+    "served",
+    "until",
+]
 
 ANYWHERE = Address(host="127.0.0.1")
 # The manager opens it: it has to be there.
@@ -94,6 +107,18 @@ def asked(identity: str = "c-1", service: str = NS, to: str = "") -> Connection:
     """Return what a client asks for first."""
     wanted = Connection(network_service=service, network_service_endpoint_name=to)
     return path.begin(wanted, "client", identity)
+
+
+@contextlib.asynccontextmanager
+async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Have something run meanwhile."""
+    task = asyncio.ensure_future(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 async def until(condition: Callable[[], bool]) -> None:

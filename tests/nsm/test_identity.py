@@ -19,8 +19,7 @@ from kvs_descriptors.nsm.identity.svid import Identity, peer_identity
 from kvs_descriptors.nsm.identity.workload import WorkloadApi
 from kvs_proto.spiffe.workload_pb2 import X509SVIDResponse
 from tests.nsm.authority import Authority
-from tests.nsm.serving import until
-from tests.nsm.test_standing import running
+from tests.nsm.serving import running, until
 from tests.nsm.workload import Workload, response
 
 AUTHORITY = Authority()

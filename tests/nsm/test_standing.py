@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -21,22 +21,10 @@ from kvs_descriptors.nsm.standing.session import Session, Wanted
 from kvs_descriptors.nsm.wire.links import Links
 from kvs_proto.networkservice.connection_pb2 import Connection
 from tests.nsm.mesh import Mesh, Part
-from tests.nsm.serving import NS, OURS, Pool, endpoint, linked, served, until
+from tests.nsm.serving import NS, OURS, Pool, endpoint, linked, running, served, until
 
 Story = Callable[["Ends"], Coroutine[Any, Any, None]]
 LONG_S = 60.0
-
-
-@contextlib.asynccontextmanager
-async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Have something run meanwhile."""
-    task = asyncio.ensure_future(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 class Ends:

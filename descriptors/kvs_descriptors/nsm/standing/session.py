@@ -31,7 +31,10 @@ PATIENCE_S: Final = 10.0
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Standing:
-    """How it stands with a connection: what has come of it, or why there is none."""
+    """How it stands with a connection: what has come of it, and what has failed since.
+
+    A connection stays while it cannot be refreshed, until it expires: what it carries goes on.
+    """
 
     connection: Connection | None = None
     failure: str = ""
@@ -109,9 +112,27 @@ class Session:
     async def close(self) -> None:
         """End the connection; raises where nobody can be told, to be tried again later."""
         await self._take_up()
+        if len(self._asked.path.path_segments) > 1:
+            await self._make_known()
         await connections.close(self._links, self._asked, timeout_s=self._timeout_s)
         self._asked = self._first()
         self._note(Standing(failure="closed"))
+
+    async def _make_known(self) -> None:
+        """Have the manager know the connection: a new one would only nod, and tell nobody else.
+
+        Where it cannot be made known the closing fails, until all others have let it expire.
+        """
+        wanted = self._wanted
+        found = await connections.find_mine(self._links, wanted.client, wanted.identity)
+        if found is not None:
+            return
+        end = pace.expires(self._asked)
+        try:
+            await self._request()
+        except Refused:
+            if end is not None and end > self._clock():
+                raise
 
     def _first(self) -> Connection:
         return path.begin(self._wanted.connection, self._wanted.client, self._identity)
@@ -168,15 +189,23 @@ class Session:
         return None
 
     def _failed(self, error: MeshError) -> None:
-        self._note(Standing(failure=str(error)))
+        self._note(Standing(self._living(), str(error)))
         if not isinstance(error, Refused):
             return
         lost = self._has_lost_since
         if lost is None or asyncio.get_running_loop().time() - lost > self._patience_s:
             self._reselect(str(error))
 
+    def _living(self) -> Connection | None:
+        """Return what has come of it, as long as the mesh has it."""
+        made = self.standing.connection
+        end = pace.expires(made) if made is not None else None
+        return made if end is not None and end > self._clock() else None
+
     def _reselect(self, why: str) -> None:
         """Ask for any endpoint next, unless a certain one is wanted."""
+        if self.standing.connection is not None:
+            self._note(Standing(failure=why))
         if len(self._asked.path.path_segments) > 1:
             logger.info("mesh: %s is asked for elsewhere: %s", self._identity, why)
         asked = Connection()

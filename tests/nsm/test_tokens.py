@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kvs_descriptors.nsm import tokens
@@ -50,6 +50,7 @@ def test_a_token_travels_with_its_call(end: datetime.datetime) -> None:
     assert tokens.from_metadata(tokens.metadata(token)) == token
 
 
+@example(0, "\ud800")
 @given(st.integers(0, 10_000), st.characters())
 def test_a_token_that_was_altered_is_not_taken(place: int, letter: str) -> None:
     token = issued(now() + HOUR)

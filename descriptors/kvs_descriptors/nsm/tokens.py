@@ -85,7 +85,7 @@ def check(token: str, certificate: x509.Certificate, audience: str, now: datetim
         raise BadToken("the caller's certificate has no key of an elliptic curve")
     try:
         jwt.PyJWS().decode(token, key, algorithms=[_ALGORITHM])
-    except jwt.PyJWTError as error:
+    except (jwt.PyJWTError, ValueError) as error:  # not each of its own
         raise BadToken(f"the token is not signed with the caller's key: {error}") from error
     claims = _claims(token)
     _check_life(claims, now)
@@ -109,7 +109,7 @@ def _claims(token: str) -> Mapping[str, object]:
     try:
         # Only the last one's signature can be checked: with its certificate.
         claims = jwt.decode(token, options={"verify_signature": False})
-    except jwt.PyJWTError as error:
+    except (jwt.PyJWTError, ValueError) as error:  # not each of its own
         raise BadToken(f"not a token: {error}") from error
     return dict(claims)
 

@@ -20,8 +20,13 @@ import venv
 ROOT = pathlib.Path(__file__).resolve().parent
 LICENCE = "# SPDX-License-Identifier: Apache-2.0\n"
 SUFFIXES = ("_pb2.py", "_pb2.pyi", "_pb2_grpc.py")
-# Services of others, which are called without stubs.
-FOREIGN = ("kvs_proto/etcd/",)
+# Services of others, which are called and served without stubs.
+FOREIGN = (
+    "kvs_proto/etcd/",
+    "kvs_proto/networkservice/",
+    "kvs_proto/registry/",
+    "kvs_proto/spiffe/",
+)
 
 
 def sources() -> list[str]:

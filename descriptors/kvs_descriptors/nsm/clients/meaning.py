@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a client means: what is asked of the mesh for it, and what the answer comes to."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+
+from kvs_proto.cnf.nsm.nsm_pb2 import MEM_INTERFACE, NetworkServiceClient
+from kvs_proto.networkservice import connection_pb2
+from kvs_proto.nsm.v1.connection_pb2 import Connection, Route
+from kvscheduler import InvalidValue
+
+from .. import addressing, keys, mechanisms
+from ..errors import BadMechanism
+
+__all__ = ["check", "established", "preferences", "wanted"]
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+@-]{0,199}")
+_MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
+
+
+def check(key: str, value: NetworkServiceClient) -> None:
+    """Refuse a client that cannot be asked for."""
+    if not _NAME.fullmatch(value.name):
+        raise InvalidValue("a name is 1 to 200 of A-Z a-z 0-9 _ . : + @ -", ("name",))
+    if key != keys.client(value.name):
+        raise InvalidValue(f"the key is another's: {key}", ("name",))
+    if not value.network_service:
+        raise InvalidValue("a network service is needed", ("network_service",))
+    _check_interface(value)
+    names = [label.key for label in value.outgoing_labels]
+    if "" in names or len(set(names)) < len(names):
+        raise InvalidValue("labels have keys, each its own", ("outgoing_labels",))
+
+
+def _check_interface(value: NetworkServiceClient) -> None:
+    try:
+        mechanisms.check_interface_name(value.interface_name)
+    except BadMechanism as error:
+        raise InvalidValue(str(error), ("interface_name",)) from error
+    for text in value.ip_addresses:
+        try:
+            ipaddress.ip_interface(text)
+        except ValueError as error:
+            what = "not <address>/<prefix length> (like 10.0.0.1/24)"
+            raise InvalidValue(f"{what}: {text!r}", ("ip_addresses",)) from error
+    if value.phys_address and not _MAC.fullmatch(value.phys_address):
+        text = f"not a MAC address (like 02:00:00:00:00:01): {value.phys_address!r}"
+        raise InvalidValue(text, ("phys_address",))
+
+
+def wanted(value: NetworkServiceClient) -> connection_pb2.Connection:
+    """Return the connection that is asked for.
+
+    Addresses of ours are not told: whoever makes the interface would set them.
+    """
+    labels = {label.key: label.value for label in value.outgoing_labels}
+    return connection_pb2.Connection(network_service=value.network_service, labels=labels)
+
+
+def preferences(value: NetworkServiceClient, namespace: Path) -> connection_pb2.Mechanism:
+    """Return how the connection has to reach us."""
+    if value.interface_type == MEM_INTERFACE:
+        return mechanisms.memif()
+    return mechanisms.kernel(value.interface_name, namespace)
+
+
+def established(
+    value: NetworkServiceClient, made: connection_pb2.Connection, sockets: Path
+) -> Connection:
+    """Return what has come of a client; raise where the mesh tells what cannot be."""
+    side = addressing.client_side(made.context)
+    found = Connection(
+        client=value.name,
+        network_service=made.network_service,
+        endpoint=made.network_service_endpoint_name,
+        mechanism=made.mechanism.type,
+        ip_addresses=[str(one) for one in side.addresses],
+        routes=[
+            Route(network=str(way.network), gateway=str(way.gateway or "")) for way in side.ways
+        ],
+        mtu=side.mtu,
+    )
+    if value.interface_type == MEM_INTERFACE:
+        found.socket = mechanisms.read_memif(made.mechanism, sockets).socket
+    else:
+        found.interface_name = mechanisms.read_kernel(made.mechanism).name
+    return found

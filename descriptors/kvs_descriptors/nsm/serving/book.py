@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The connections that endpoints hold: one change at a time for each, gone when they expire."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import dataclasses
+import datetime
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from typing import Final
+
+from kvs_proto.networkservice import connection_pb2
+from kvs_proto.networkservice.connection_pb2 import Connection, Mechanism
+
+from .. import path
+from ..errors import Declined, MeshError
+from .service import Service
+from .watchers import Watchers
+
+__all__ = ["Book"]
+
+logger = logging.getLogger(__name__)
+
+_MAX_CONNECTIONS: Final = 16_384
+
+
+@dataclasses.dataclass(slots=True)
+class _Held:
+    connection: Connection
+    service: Service
+    timer: asyncio.TimerHandle | None = None
+
+
+class _Turn:
+    """Whose turn it is at one connection, and how many want it."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.users = 0
+
+
+class Book:
+    """What is held, by the id in the endpoint's own segment of the path."""
+
+    def __init__(self, clock: Callable[[], datetime.datetime]) -> None:
+        self.watchers = Watchers()
+        self._clock = clock
+        self._held: dict[str, _Held] = {}
+        self._turns: dict[str, _Turn] = collections.defaultdict(_Turn)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def connections(self) -> dict[str, Connection]:
+        """Return what is held now."""
+        return {identity: held.connection for identity, held in self._held.items()}
+
+    async def request(
+        self,
+        service: Service,
+        connection: Connection,
+        preferences: Sequence[Mechanism],
+        within_s: float,
+    ) -> Connection:
+        """Have a connection made or refreshed; return it with the turn still at us."""
+        identity = connection.id
+        async with self._turn(identity):
+            held = self._held.get(identity)
+            if held is None and len(self._held) >= _MAX_CONNECTIONS:
+                raise Declined(f"there are {_MAX_CONNECTIONS} connections already")
+            before = None if held is None else held.connection
+            made = await service.request(connection, preferences, before)
+            # The way back goes by the path: nobody else has a say in it.
+            made.path.CopyFrom(connection.path)
+            made.id = identity
+            made.state = connection_pb2.UP
+            self._keep(_Held(made, service), within_s)
+            self.watchers.tell(connection_pb2.UPDATE, made)
+            return made
+
+    async def close(self, identity: str) -> None:
+        """Have a connection taken down; one that is not there is down already."""
+        async with self._turn(identity):
+            held = self._held.get(identity)
+            if held is None:
+                return
+            await held.service.close(held.connection)
+            self._drop(identity)
+            self.watchers.tell(connection_pb2.DELETE, held.connection)
+
+    async def close_all(self, service: Service) -> None:
+        """Have all connections of an endpoint taken down; one that resists is named and let go."""
+        for identity, held in list(self._held.items()):
+            if held.service is service:
+                await self._close_anyway(identity)
+
+    async def aclose(self) -> None:
+        """Forget everything; what was made for the connections stays."""
+        for identity in list(self._held):
+            self._drop(identity)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _keep(self, held: _Held, within_s: float) -> None:
+        identity = held.connection.id
+        self._drop(identity)
+        self._held[identity] = held
+        end = path.previous(held.connection).expires.ToDatetime(datetime.UTC)
+        # As all servers of the mesh count: the answer may have taken the caller so long to get.
+        left_s = (end - self._clock()).total_seconds() - within_s
+        loop = asyncio.get_running_loop()
+        held.timer = loop.call_later(max(0.0, left_s), self._expire, identity, held)
+
+    def _drop(self, identity: str) -> None:
+        held = self._held.pop(identity, None)
+        if held is not None and held.timer is not None:
+            held.timer.cancel()
+
+    def _expire(self, identity: str, held: _Held) -> None:
+        self._spawn(self._close_expired(identity, held))
+
+    async def _close_expired(self, identity: str, held: _Held) -> None:
+        # A refresh may have come first.
+        if self._held.get(identity) is held:
+            logger.info("mesh: the connection %s has expired", identity)
+            await self._close_anyway(identity)
+
+    async def _close_anyway(self, identity: str) -> None:
+        try:
+            await self.close(identity)
+        except (MeshError, OSError) as error:
+            logger.warning("mesh: the connection %s could not be closed: %s", identity, error)
+            held = self._held.get(identity)
+            self._drop(identity)
+            if held is not None:
+                self.watchers.tell(connection_pb2.DELETE, held.connection)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, identity: str) -> AsyncIterator[None]:
+        turn = self._turns[identity]
+        turn.users += 1
+        try:
+            async with turn.lock:
+                yield
+        finally:
+            turn.users -= 1
+            if not turn.users:
+                del self._turns[identity]

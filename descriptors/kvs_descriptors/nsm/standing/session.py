@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps a client's connection: asks for it, refreshes it, asks elsewhere if its endpoint dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import datetime
+import enum
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from kvs_proto.networkservice import connection_pb2
+from kvs_proto.networkservice.connection_pb2 import Connection, ConnectionEvent, Mechanism
+
+from .. import connections, pace, path
+from ..errors import MeshError, Refused
+from ..wire.links import Links, now
+from .retrying import Retrying
+
+__all__ = ["Session", "Standing", "Wanted"]
+
+logger = logging.getLogger(__name__)
+
+# For so long a manager that was started anew may still wait for its endpoints to come back:
+# until then it knows the connection's endpoint no more, and another one would be a detour.
+PATIENCE_S: Final = 10.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Standing:
+    """How it stands with a connection: what has come of it, and what has failed since.
+
+    A connection stays while it cannot be refreshed, until it expires: what it carries goes on.
+    """
+
+    connection: Connection | None = None
+    failure: str = ""
+
+
+class _Due(enum.Enum):
+    """Why a connection has to be asked for again."""
+
+    REFRESH = "it is time"
+    LOST_MANAGER = "the manager is gone"
+    LOST_ENDPOINT = "the endpoint is gone"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A connection as a client wants it.
+
+    ``client`` is the client's name, ``identity`` the connection's id. Both have to be the same
+    after a restart: by them the manager knows the connection again.
+    """
+
+    client: str
+    identity: str
+    connection: Connection
+    preferences: tuple[Mechanism, ...]
+
+
+class Session:
+    """One connection, kept up as long as ``run`` runs."""
+
+    def __init__(
+        self,
+        links: Links,
+        wanted: Wanted,
+        *,
+        tell: Callable[[Standing], None] = lambda _: None,
+        timeout_s: float = connections.REQUEST_TIMEOUT_S,
+        patience_s: float = PATIENCE_S,
+        clock: Callable[[], datetime.datetime] = now,
+    ) -> None:
+        self._links = links
+        self._wanted = wanted
+        self._identity = wanted.identity
+        self._tell = tell
+        self._timeout_s = timeout_s
+        self._patience_s = patience_s
+        self._clock = clock
+        # What the next request asks for; its path is how the mesh knows the connection.
+        self._asked = self._first()
+        self._is_known = False
+        self._has_lost_since: float | None = None
+        self.standing = Standing(failure="not asked for yet")
+
+    async def run(self) -> None:
+        """Keep it up until cancelled. It stays then, until it is closed or expires."""
+        retrying = Retrying()
+        while True:
+            try:
+                await self._take_up()
+                made = await self._request()
+            except MeshError as error:
+                self._failed(error)
+                await asyncio.sleep(retrying.next_s())
+                continue
+            retrying.reset()
+            self._has_lost_since = None
+            self._note(Standing(connection=made))
+            due = await self._until_due(made)
+            logger.debug("mesh: %s is asked for again: %s", self._identity, due.value)
+            if due is _Due.LOST_ENDPOINT:
+                self._reselect("the endpoint is gone")
+            elif due is _Due.LOST_MANAGER:
+                self._has_lost_since = asyncio.get_running_loop().time()
+
+    async def close(self) -> None:
+        """End the connection; raises where nobody can be told, to be tried again later."""
+        await self._take_up()
+        if len(self._asked.path.path_segments) > 1:
+            await self._make_known()
+        await connections.close(self._links, self._asked, timeout_s=self._timeout_s)
+        self._asked = self._first()
+        self._note(Standing(failure="closed"))
+
+    async def _make_known(self) -> None:
+        """Have the manager know the connection: a new one would only nod, and tell nobody else.
+
+        Where it cannot be made known the closing fails, until all others have let it expire.
+        """
+        wanted = self._wanted
+        found = await connections.find_mine(self._links, wanted.client, wanted.identity)
+        if found is not None:
+            return
+        end = pace.expires(self._asked)
+        try:
+            await self._request()
+        except Refused:
+            if end is not None and end > self._clock():
+                raise
+
+    def _first(self) -> Connection:
+        return path.begin(self._wanted.connection, self._wanted.client, self._identity)
+
+    async def _take_up(self) -> None:
+        """Ask once whether the mesh has the connection already: from before a restart of ours."""
+        if self._is_known:
+            return
+        found = await connections.find_mine(self._links, self._wanted.client, self._identity)
+        if found is not None and found.network_service == self._wanted.connection.network_service:
+            logger.info("mesh: %s is there already, and taken up again", self._identity)
+            self._asked = path.resume(found)
+            self._asked.labels.clear()
+            self._asked.labels.update(self._wanted.connection.labels)
+        self._is_known = True
+
+    async def _request(self) -> Connection:
+        made = await connections.request(
+            self._links, self._asked, self._wanted.preferences, timeout_s=self._timeout_s
+        )
+        self._asked = made
+        return made
+
+    async def _until_due(self, made: Connection) -> _Due:
+        """Return why, once the connection has to be asked for again."""
+        events = connections.monitor(self._links, self._wanted.client, self._identity)
+        try:
+            async with (
+                asyncio.timeout(pace.refresh_after_s(made, self._clock())),
+                contextlib.aclosing(events),
+            ):
+                async for event in events:
+                    if (due := self._verdict(event)) is not None:
+                        return due
+        except TimeoutError:
+            return _Due.REFRESH
+        except MeshError as error:
+            logger.info("mesh: %s cannot be followed: %s", self._identity, error)
+        return _Due.LOST_MANAGER
+
+    def _verdict(self, event: ConnectionEvent) -> _Due | None:
+        mine = [one for one in event.connections.values() if path.is_mine(one, 0, self._identity)]
+        if event.type == connection_pb2.INITIAL_STATE_TRANSFER:
+            if any(one.state != connection_pb2.DOWN for one in mine):
+                return None  # those that are down are older ones of the same name
+            # A manager that knows nothing of it is a new one.
+            return _Due.LOST_ENDPOINT if mine else _Due.LOST_MANAGER
+        if event.type == connection_pb2.DELETE and mine:
+            return _Due.LOST_ENDPOINT
+        if any(one.state == connection_pb2.DOWN for one in mine):
+            return _Due.LOST_ENDPOINT
+        if any(one.state == connection_pb2.REFRESH_REQUESTED for one in mine):
+            return _Due.REFRESH
+        return None
+
+    def _failed(self, error: MeshError) -> None:
+        self._note(Standing(self._living(), str(error)))
+        if not isinstance(error, Refused):
+            return
+        lost = self._has_lost_since
+        if lost is None or asyncio.get_running_loop().time() - lost > self._patience_s:
+            self._reselect(str(error))
+
+    def _living(self) -> Connection | None:
+        """Return what has come of it, as long as the mesh has it."""
+        made = self.standing.connection
+        end = pace.expires(made) if made is not None else None
+        return made if end is not None and end > self._clock() else None
+
+    def _reselect(self, why: str) -> None:
+        """Ask for any endpoint next, unless a certain one is wanted."""
+        if self.standing.connection is not None:
+            self._note(Standing(failure=why))
+        if len(self._asked.path.path_segments) > 1:
+            logger.info("mesh: %s is asked for elsewhere: %s", self._identity, why)
+        asked = Connection()
+        asked.CopyFrom(self._asked)
+        asked.ClearField("mechanism")
+        asked.ClearField("context")
+        asked.context.CopyFrom(self._wanted.connection.context)
+        asked.network_service_endpoint_name = self._wanted.connection.network_service_endpoint_name
+        asked.state = connection_pb2.RESELECT_REQUESTED
+        self._asked = asked
+
+    def _note(self, standing: Standing) -> None:
+        if standing.failure and standing.failure != self.standing.failure:
+            logger.warning("mesh: %s: %s", self._identity, standing.failure)
+        self.standing = standing
+        self._tell(standing)

@@ -318,6 +318,15 @@ def test_what_waits_when_the_thread_ends_is_told(scheduler: blocking.Scheduler) 
     scheduler._loop.stop()  # once more is harmless
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Have SIGINT interrupt us, also where a shell has started us in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_withdraws_a_commit_that_has_not_begun(
     box: Box, scheduler: blocking.Scheduler
 ) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -94,6 +95,7 @@ def test_a_failure_is_told_with_its_retries() -> None:
 
         listed: list[Any] = []
         while not listed or listed[-1]["TxnType"] != "RetryFailedOps":
+            await asyncio.sleep(0.02)
             listed = await site.data("/scheduler/txn-history")
         again = listed[-1]
 

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -28,6 +30,7 @@ class Attempt:
         self._agent = agent
         self._first = pb.TryRequest(apply=request, timeout_s=timeout_s)
         self._plan = made
+        self._until = math.inf
         self._call: Any = None
         self._answer: asyncio.Task[pb.TryResponse] | None = None
 
@@ -52,6 +55,7 @@ class Attempt:
             await self._call.write(self._first)
             told = await self._read()
         if told.outcome == pb.TryResponse.OUTCOME_WAITING:
+            self._until = time.monotonic() + self._first.timeout_s
             self._answer = asyncio.create_task(self._read())
         return reading.result(told.result, self._plan)
 
@@ -73,7 +77,8 @@ class Attempt:
 
     async def _say(self, *, stays: bool) -> None:
         answer = self._answer
-        if answer is None or answer.done():
+        # Once the time is up the agent listens no more; what it has said may be on its way.
+        if answer is None or answer.done() or time.monotonic() >= self._until:
             return
         with self._agent.translated(changes=True):
             await self._call.write(pb.TryRequest(confirm=stays))

@@ -118,7 +118,7 @@ class Ledger:
             if have is not None and have.is_fact and graph.have(have.base or "") is None:
                 have = None  # it went with its base, and has not come with another
             graph.set_have(node, have, node.metadata)
-            graph.unsettled[key] = None
+            self.leave_open((key,))
             self.find_out(key)
 
     def _is_derived(self, key: str) -> bool:
@@ -209,6 +209,19 @@ class Ledger:
                 graph.perhaps[key] = tuple(dict.fromkeys(claims))
         self.unsettle(node)
         graph.unsettled[key] = None
+
+    def leave_open(self, keys: Iterable[str]) -> None:
+        """Have the next planning look at keys that a run has left as they were not to be.
+
+        And at who needs what is not there: a ring is made as one, and a fact may have been lost
+        on its way from base to base, so it may stand already.
+        """
+        graph = self.graph
+        for key in keys:
+            graph.unsettled[key] = None
+            node = graph.nodes.get(key)
+            if node is not None and node.have is None:
+                self.unsettle(node)
 
     def unsettle(self, node: Node) -> None:
         """Have the next planning look at a key that moved by itself, and at who needs it."""

@@ -181,7 +181,7 @@ class Processing:
         left = (*run.skipped(), *run.failed, *run.draft.leaving, *facts)
         # The journal was told that they were about to happen.
         engine.ledger.found_out.update(dict.fromkeys(run.skipped()))
-        engine.graph.unsettled.update(dict.fromkeys(left))
+        engine.ledger.leave_open(left)
         if run.stopped:
             # A derived value that went for nothing is not among what is set back: look at it too.
             engine.graph.unsettled.update((one.operation.key, None) for one in run.executed)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from kvscheduler import JournalError, ValueState
@@ -160,6 +162,60 @@ def test_what_is_handed_back_stays_so_where_the_journal_refuses_the_undo() -> No
         assert journal.peek().made == {}
 
     play(run, World(journal=journal))
+
+
+@pytest.mark.parametrize("before", [{}, {"a/1": N(data=1)}])
+def test_a_ring_goes_whole_where_it_is_a_fact_of_one_of_it_that_does_not_come(
+    before: Mapping[str, Item],
+) -> None:
+    async def run(world: World) -> None:
+        await world.commit(before)
+        world.southbound.fail("a/1", "update" if before else "create")
+        ring = {"a/1": N(needs=("b/1",), derives=(("f/1", N()),)), "b/1": N(needs=("f/1",))}
+
+        result = await world.transaction(ring).commit()
+
+        assert set(world.southbound.ours()) == before.keys()
+        assert result.errors.keys() == {"a/1"}
+        assert world.scheduler.status("b/1").state is ValueState.PENDING
+        await world.scheduler.resync()
+        assert set(world.southbound.ours()) == {"a/1", "b/1"}
+
+    play(run)
+
+
+def test_a_ring_goes_whole_where_a_claim_of_one_of_it_is_not_given_up() -> None:
+    async def run(world: World) -> None:
+        await world.commit({"c/1": N(claims=("x",))})
+        world.southbound.fail("c/1", "delete")
+        ring = {"a/1": N(needs=("b/1",), claims=("x",)), "b/1": N(needs=("a/1",))}
+
+        await world.commit({"c/1": None, **ring})
+
+        assert set(world.southbound.ours()) == {"c/1"}
+        assert world.scheduler.status("b/1").state is ValueState.PENDING
+        await world.scheduler.resync()
+        assert set(world.southbound.ours()) == {"a/1", "b/1"}
+
+    play(run)
+
+
+def test_what_needs_a_fact_goes_where_that_is_lost_on_its_way_to_a_base_that_is_held_up() -> None:
+    async def run(world: World) -> None:
+        before = {"a/3": N(derives=(("f/2", N()),)), "b/2": N(needs=("c/1",)), "c/1": N()}
+        await world.commit({**before, "c/2": N(needs=("f/2",)), "c/3": N(needs=("b/2",))})
+        world.southbound.fail("a/1", "create")
+        world.southbound.fail("c/3", "delete")
+
+        moved = {"a/3": None, "b/2": N(needs=("a/1",), derives=(("f/2", N()),))}
+        await world.transaction({**moved, "a/1": N(), "c/3": None}).commit()
+
+        assert set(world.southbound.ours()) == {"b/2", "c/1", "c/3"}
+        assert world.scheduler.status("c/2").state is ValueState.PENDING
+        await world.scheduler.resync()
+        assert set(world.southbound.ours()) == {"a/1", "b/2", "c/1", "c/2"}
+
+    play(run, World(kind=_Lax))
 
 
 class _Lax(SimulatedDescriptor):

@@ -15,7 +15,7 @@ SOURCES := kvscheduler descriptors agents proto tests benchmarks examples
 CORE := kvscheduler/graph*,kvscheduler/planner/*,kvscheduler/executor*,kvscheduler/journal*
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-agent test lint types contracts protos protos-check tests cov sim search proof mutate bench man reference pictures fmt lock clean
+.PHONY: help setup demo demo-agent test lint types contracts protos protos-check mesh tests cov sim search proof mutate bench man reference pictures fmt lock clean
 
 help:  ## say what there is
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -55,10 +55,13 @@ protos: $(STAMP)  ## generate the code of the messages again
 protos-check: $(STAMP)  ## compare the generated code with what would be generated
 	$(PY) proto/generate.py --check
 
-tests: $(STAMP)  ## run the tests alone, without coverage
+mesh: $(STAMP)  ## build the network service mesh that tests use, with Go, if it is there
+	@$(PY) -m tests.nsm.mesh
+
+tests: mesh  ## run the tests alone, without coverage
 	$(PYTEST)
 
-cov: $(STAMP)  ## run the tests with coverage
+cov: mesh  ## run the tests with coverage
 	$(PYTEST) --cov --cov-report=
 	$(PY) -m coverage report --fail-under=95 --include='kvscheduler/*' --omit='kvscheduler/testing/*,$(CORE)'
 	$(PY) -m coverage report --fail-under=100 --include='$(CORE)'

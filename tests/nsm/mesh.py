@@ -2,7 +2,8 @@
 """The real Network Service Mesh on loopback: registry, manager, forwarder, each to be killed.
 
 The program is ours (tests/interop/nsm), what it is made of is the mesh's own sdk. It is built
-once, into build/interop, with Go and the modules that go.sum pins.
+once, into build/interop, with Go and the modules that go.sum pins. ``python -m tests.nsm.mesh``
+does just that, before tests have to wait for it; where it cannot, they are skipped and say why.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import queue
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +24,7 @@ from pathlib import Path
 from tests.etcd.server import free_ports
 from tests.nsm.authority import Authority, write
 
-__all__ = ["Mesh", "Part", "program", "why_not"]
+__all__ = ["Mesh", "Part", "prepare", "program", "why_not"]
 
 ROOT = Path(__file__).parent.parent.parent
 SOURCES = ROOT / "tests" / "interop" / "nsm"
@@ -38,7 +40,25 @@ def why_not() -> str:
         return ""
     if shutil.which("go") is None:
         return "Go is not installed, which the test mesh is built with (https://go.dev/dl)"
-    return ""
+    note = _note()
+    return note.read_text(encoding="utf-8") if note.exists() else ""
+
+
+def prepare() -> str:
+    """Build the mesh if there is none; return why it could not be, "" where it is there."""
+    _note().unlink(missing_ok=True)
+    if why := why_not():
+        return why
+    try:
+        program()
+    except (AssertionError, OSError, subprocess.SubprocessError) as error:
+        _note().write_text(f"the test mesh could not be built: {error}", encoding="utf-8")
+    return why_not()
+
+
+def _note() -> Path:
+    """Return where it stands why what the sources say now could not be built."""
+    return _target().with_suffix(".why")
 
 
 def program() -> Path:
@@ -188,3 +208,8 @@ class Mesh:
     def kill(self) -> None:
         for part in reversed(self.parts):
             part.kill()
+
+
+if __name__ == "__main__":
+    if reason := prepare():
+        sys.stdout.write(f"Tests of Network Service Mesh will be skipped: {reason}\n")

@@ -52,7 +52,8 @@ def prepare() -> str:
     try:
         program()
     except (AssertionError, OSError, subprocess.SubprocessError) as error:
-        _note().write_text(f"the test mesh could not be built: {error}", encoding="utf-8")
+        last = str(error).rstrip().rpartition("\n")[2]
+        _note().write_text(f"the test mesh could not be built: {last}", encoding="utf-8")
     return why_not()
 
 

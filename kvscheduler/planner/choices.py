@@ -97,13 +97,11 @@ class _Supports:
         """Have what a value comes to need be there before what it gives up goes."""
         before = [group for group in have.anyof if not self._lasting(group, key)]
         after = [group for group in final.anyof if not self._lasting(group, key)]
+        gained = [group for group in after if group not in have.anyof]
         for group in before:
-            if group in final.anyof:
-                yield Choice(key, tuple(self._pairs(group, group, key)))
-                continue
-            for other in after:
-                if other not in have.anyof:
-                    yield Choice(key, tuple(self._pairs(group, other, key)))
+            others = [group] if group in final.anyof else gained
+            for other in others:
+                yield Choice(key, tuple(self._pairs(group, other, key)))
 
     def _pairs(
         self, before: DependsOnAny, after: DependsOnAny, key: str

@@ -99,3 +99,23 @@ def test_where_no_order_keeps_all_supports_only_one_value_of_a_circle_goes_witho
         assert done.index("b/2") < done.index("a/1")
 
     play(run)
+
+
+def test_of_two_any_ofs_one_is_kept_and_one_is_swapped_while_all_their_supports_change() -> None:
+    keyed = Keyed()
+    before = {"a/p1": {}, "a/q1": {}, "a/x": {"any_of": ["a/p", "a/q"]}}
+    gone = {"a/p1": None, "a/q1": None}
+    after = {"a/q2": {}, "a/r1": {}, "a/x": {"any_of": ["a/q", "a/r"]}}
+
+    async def run(stage: Stage) -> None:
+        await stage.commit(before)
+        keyed.calls.clear()
+        result = await stage.commit({**gone, **after})
+
+        assert result.ok
+        place = {call: number for number, call in enumerate(keyed.calls)}
+        swap = place["update", "a/x"]
+        assert place["create", "a/r1"] < swap < place["delete", "a/p1"]
+        assert place["create", "a/q2"] < place["delete", "a/q1"]
+
+    act(run, keyed)

@@ -213,10 +213,10 @@ def test_a_decoder_that_raises_costs_its_key_alone(etcd: Etcd) -> None:
     asyncio.run(main())
 
 
-def test_thousands_of_keys_reach_the_engine(etcd: Etcd) -> None:
+def test_ten_thousand_keys_reach_the_engine(etcd: Etcd) -> None:
     async def main() -> None:
         async with client(etcd.endpoint) as one:
-            names = [f"i{number}" for number in range(3_000)]
+            names = [f"i{number}" for number in range(10_000)]
             for first in range(0, len(names), 100):
                 part = names[first : first + 100]
                 await one.txn([put_op(key(name).encode(), value(name)) for name in part])
@@ -224,8 +224,8 @@ def test_thousands_of_keys_reach_the_engine(etcd: Etcd) -> None:
             async with agent(one, patience_s=200) as made:
                 await made.source.until_synced()
 
-                assert len(made.southbound.held) == 3_000
-                assert made.state("i2999") is ValueState.CONFIGURED
+                assert len(made.southbound.held) == 10_000
+                assert made.state("i9999") is ValueState.CONFIGURED
 
     asyncio.run(main())
 

@@ -8,7 +8,7 @@ import dataclasses
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from kvs_agent import protection
@@ -105,13 +105,11 @@ class Orchestrator:
         *,
         implied: Implied = lambda _value: {},
         max_waiting: int = MAX_WAITING,
-        remember: Callable[[TransactionResult], None] = lambda _result: None,
     ) -> None:
         self.scheduler = scheduler
         self.holdings = Holdings(implied)
         self._store = store
         self._max_waiting = max_waiting
-        self._remember = remember
         self._jobs: deque[_Job] = deque()
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
@@ -203,9 +201,7 @@ class Orchestrator:
 
     async def resync(self, kind: str = "downstream") -> TransactionResult:
         """Mend what has drifted, trying again what had failed."""
-        result = await self.scheduler.resync(kind)
-        self._remember(result)
-        return result
+        return await self.scheduler.resync(kind)
 
     @property
     def waiting(self) -> int:
@@ -283,7 +279,6 @@ class Orchestrator:
         result = None
         if proposal.sets or proposal.deletes or wish.resync:
             result = await self._transact(wish, proposal)
-            self._remember(result)
             if wish.revert and not result.ok:
                 return result
         if not proposal.is_empty:
@@ -356,9 +351,7 @@ class Orchestrator:
         transaction = self.scheduler.transaction(description, resync="full", retry=RETRY)
         for key, value in self.holdings.values().items():
             transaction.set(key, value)
-        result = await transaction.commit()
-        self._remember(result)
-        return result
+        return await transaction.commit()
 
     # Values that were refused for another's sake.
 

@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 import grpc
 from google.protobuf.message import Message
 
+from kvs_descriptors.cancelling import cancellable
 from kvs_proto.etcd.v1 import etcd_pb2 as pb
 from kvscheduler import Clock, SystemClock
 
@@ -173,7 +174,8 @@ class Client:
         async with self.links.link() as link:
             call = link.stream(methods.KEEP_ALIVE, ask(), self.settings.operation_timeout_s)
             try:
-                answer = await call.read()
+                with cancellable():
+                    answer = await call.read()
             except grpc.aio.AioRpcError as error:
                 raise translate(error, str(link.endpoint)) from error
             finally:

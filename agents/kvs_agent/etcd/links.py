@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import grpc
 from google.protobuf.message import Message
 
+from kvs_descriptors.cancelling import cancellable
 from kvs_proto.etcd.v1 import etcd_pb2 as pb
 
 from .errors import EtcdError, Unavailable, translate
@@ -70,7 +71,8 @@ class Link:
                 method.path, _SERIALIZE, method.answer.FromString
             )
         try:
-            answer: R = await call(request, timeout=timeout_s)
+            with cancellable():
+                answer: R = await call(request, timeout=timeout_s)
         except grpc.aio.AioRpcError as error:
             raise translate(error, str(self.endpoint)) from error
         return answer

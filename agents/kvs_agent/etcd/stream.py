@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import grpc
 
+from kvs_descriptors.cancelling import cancellable
 from kvs_proto.etcd.v1 import etcd_pb2 as pb
 from kvscheduler import Clock
 
@@ -63,8 +64,9 @@ class Stream:
         """Wait for the next response; after an error the stream is of no more use."""
         self._is_reading = True
         try:
-            async with asyncio.timeout(self._settings.silence_s):
-                response = await self._call.read()
+            with cancellable():
+                async with asyncio.timeout(self._settings.silence_s):
+                    response = await self._call.read()
         except TimeoutError:
             raise self._broken(f"silent for {self._settings.silence_s:g} s") from None
         except grpc.aio.AioRpcError as error:

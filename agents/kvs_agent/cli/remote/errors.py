@@ -9,6 +9,7 @@ from typing import Final
 
 import grpc
 
+from kvs_descriptors.cancelling import cancellable
 from kvscheduler import PlanStale, SchedulerError
 
 from ..settings import Named
@@ -33,7 +34,8 @@ class NotThere(AgentError):
 def translated(named: Named, *, changes: bool = False) -> Iterator[None]:
     """Have what gRPC raises inside be told in our words; ``changes``: something may be done."""
     try:
-        yield
+        with cancellable():
+            yield
     except grpc.aio.AioRpcError as error:
         raise _translated(error, named, changes=changes) from error
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import grpc
 
+from kvs_descriptors.cancelling import cancellable
 from kvs_proto.spiffe.workload_pb2 import X509SVIDRequest, X509SVIDResponse
 
 from ..errors import Untrusted
@@ -78,9 +79,11 @@ class WorkloadApi(Current):
         )
         has_given = False
         try:
-            async for answer in fetch(X509SVIDRequest(), metadata=_METADATA, wait_for_ready=False):
-                self._take(answer)
-                has_given = True
+            call = fetch(X509SVIDRequest(), metadata=_METADATA, wait_for_ready=False)
+            with cancellable():
+                async for answer in call:
+                    self._take(answer)
+                    has_given = True
             self.last_failure = "the Workload API has ended its stream"
         except grpc.aio.AioRpcError as error:
             self._failed(f"{error.code().name}: {error.details()}")

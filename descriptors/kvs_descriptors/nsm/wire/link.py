@@ -12,6 +12,8 @@ from typing import Final, TypeVar
 import grpc
 from google.protobuf.message import Message
 
+from kvs_descriptors.cancelling import cancellable
+
 from .. import tokens
 from ..errors import Refused, Unavailable
 from ..identity.svid import Identity
@@ -123,8 +125,9 @@ class Link:
         )
         call = ask(request, metadata=metadata, timeout=timeout_s)
         try:
-            answer: R = await call
-            told = await call.initial_metadata()
+            with cancellable():
+                answer: R = await call
+                told = await call.initial_metadata()
         except grpc.aio.AioRpcError as error:
             raise self._translated(error) from error
         return answer, {key: value for key, value in told if isinstance(value, str)}
@@ -139,8 +142,9 @@ class Link:
         )
         call = ask(request, metadata=metadata)
         try:
-            async for answer in call:
-                yield answer
+            with cancellable():
+                async for answer in call:
+                    yield answer
         except grpc.aio.AioRpcError as error:
             raise self._translated(error) from error
         finally:

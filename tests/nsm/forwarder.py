@@ -46,6 +46,11 @@ class Forwarder:
         return self._process.pid
 
     @property
+    def url(self) -> str:
+        """Return where it serves now."""
+        return self.log.read_text().rpartition(" serves at ")[2].split()[0]
+
+    @property
     def kept(self) -> list[str]:
         """Return the namespaces that it keeps."""
         folder = self.folder / "run" / "netns"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable, Iterable
 
 from kvs_descriptors.nsm import connections
@@ -21,8 +20,6 @@ from .hops import Hops
 from .tasks import Tasks
 
 __all__ = ["Followers"]
-
-logger = logging.getLogger(__name__)
 
 
 class Followers:
@@ -95,7 +92,6 @@ class Followers:
     def _lose(self, url: str, lost: Iterable[str]) -> None:
         for identity in list(lost):
             if identity in self._followed.get(url, ()):
-                logger.info("forwarder: %s: %s has gone", identity, url)
                 self._tell(identity, State.DOWN)
 
     def _ours(self, connection: Connection) -> str:

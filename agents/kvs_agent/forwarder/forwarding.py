@@ -285,7 +285,7 @@ class Forwarding:
             )
             if standing is not None:
                 record.life_s = max(record.life_s, standing.record.life_s)
-            async with self._replacing(record) as older:
+            async with self._replacing(record, asked) as older:
                 before = self._values(standing) | self._values(older)
                 after = records.values(record, self._wing.kept)
                 await self._wing.cables.change(before, after, f"connection {onward.id}")
@@ -298,23 +298,34 @@ class Forwarding:
         return {} if standing is None else {**records.values(standing.record, self._wing.kept)}
 
     @contextlib.asynccontextmanager
-    async def _replacing(self, record: Forwarded) -> AsyncIterator[_Standing | None]:
+    async def _replacing(
+        self, record: Forwarded, asked: _Asked
+    ) -> AsyncIterator[_Standing | None]:
         """Lend the connection that has the client's end; refuse where that is another client's.
 
         A client that has lost track of its connection asks for a new one, in the place of the old.
         """
+        async with contextlib.AsyncExitStack() as stack:
+            older = self._in_the_way(record)
+            while older is not None:
+                identity = older.record.told.id
+                async with _in_time(asked.left_s, f"{identity} is being worked on: try again"):
+                    await stack.enter_async_context(self._turns.turn(identity))
+                if self._in_the_way(record) is older:
+                    break
+                await stack.aclose()
+                older = self._in_the_way(record)
+            yield older
+
+    def _in_the_way(self, record: Forwarded) -> _Standing | None:
         identity = self._by_end.get(_end_of(record), record.told.id)
         if identity == record.told.id:
-            yield None
-            return
+            return None
         older = self._standing[identity]
-        name = record.told.mechanism.parameters["name"]
         if _asker(older.record.told) != _asker(record.told):
+            name = record.told.mechanism.parameters["name"]
             raise Declined(f"another client's interface is called {name} already")
-        if self._turns.is_taken(identity):
-            raise Unavailable(f"{name}: {identity} is being worked on: try again")
-        async with self._turns.turn(identity):
-            yield older
+        return older
 
     def _replaced(self, older: _Standing) -> None:
         identity = older.record.told.id

@@ -85,6 +85,7 @@ class Book:
         marked.CopyFrom(held.connection)
         marked.state = state
         held.connection = marked
+        logger.info("mesh: the connection %s is %s now", identity, State.Name(state))
         self.watchers.tell(connection_pb2.UPDATE, marked)
 
     def lose(self, identity: str) -> None:

@@ -25,10 +25,6 @@ class Turns:
     def __init__(self) -> None:
         self._turns: dict[str, _Turn] = collections.defaultdict(_Turn)
 
-    def is_taken(self, identity: str) -> bool:
-        """Tell whether somebody has the turn, or waits for it."""
-        return identity in self._turns
-
     @contextlib.asynccontextmanager
     async def turn(self, identity: str) -> AsyncIterator[None]:
         """Wait for the turn, and have it."""

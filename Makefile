@@ -7,8 +7,10 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 VENV ?= .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.setup-done
-# One process for each core; what a worker has begun with is left to it, until another has nothing.
-PYTEST := $(PY) -m pytest --numprocesses auto --dist worksteal
+# Some tests wait more than they work: three processes for two cores. What a worker has begun with is
+# left to it, until another has nothing.
+WORKERS ?= $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 )))
+PYTEST := $(PY) -m pytest --numprocesses $(WORKERS) --dist worksteal
 SOURCES := kvscheduler descriptors agents proto tests benchmarks examples
 
 # What says by examples what the engine does: with these alone its coverage is measured. What searches

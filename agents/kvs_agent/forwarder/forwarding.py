@@ -135,13 +135,9 @@ class Forwarding:
         await self._tasks.close(_GRACE_S)
 
     def take_up(self, record: Forwarded) -> Connection:
-        """Know a connection again; return it with the longest life that it can have left."""
-        identity = record.told.id
-        self._enter(identity, _Standing(record, _copy(record.onward)))
-        connection = _copy(record.told)
-        end = self._clock() + datetime.timedelta(seconds=record.life_s)
-        path.previous(connection).expires.FromDatetime(end)
-        return connection
+        """Know a connection again; return it."""
+        self._enter(record.told.id, _Standing(record, _copy(record.onward)))
+        return _copy(record.told)
 
     async def request(
         self, connection: Connection, preferences: Sequence[Mechanism], within_s: float

@@ -1,14 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The keys of clients and of what comes of them; the predecessor's as it writes them."""
+"""The keys of clients, endpoints and what comes of them; the predecessor's as it writes them."""
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
-__all__ = ["CLIENT", "CONNECTION", "client", "connection"]
+__all__ = [
+    "CLIENT",
+    "CONNECTION",
+    "ENDPOINT",
+    "FOUND",
+    "SERVED",
+    "SOUGHT",
+    "client",
+    "connection",
+    "endpoint",
+    "found",
+    "found_of",
+    "part",
+    "part_of",
+    "registered",
+    "served",
+    "sought",
+]
 
 CLIENT: Final = "config/cnf/nsm/v1/client/"
 CONNECTION: Final = "nsm/connection/"
+ENDPOINT: Final = "config/cnf/nsm/v1/endpoint/"
+SERVED: Final = "nsm/endpoint/"
+FOUND: Final = "nsm/service/"
+SOUGHT: Final = "nsm/sought/"
+
+_ESCAPED: Final = re.compile("%(25|2F)")
 
 
 def client(name: str) -> str:
@@ -19,3 +43,44 @@ def client(name: str) -> str:
 def connection(name: str) -> str:
     """Return the key of the connection that a client has got; the mesh makes it."""
     return f"{CONNECTION}{name}"
+
+
+def endpoint(name: str) -> str:
+    """Return the key of an endpoint."""
+    return f"{ENDPOINT}{name}"
+
+
+def registered(name: str) -> str:
+    """Return the key of what has come of an endpoint's registration."""
+    return f"{SERVED}{name}/registered"
+
+
+def served(name: str, interface: str) -> str:
+    """Return the key of a connection that an endpoint serves, by our interface of it."""
+    return f"{SERVED}{name}/connection/{interface}"
+
+
+def found(service: str, name: str) -> str:
+    """Return the key of an endpoint that the mesh has for a network service."""
+    return f"{FOUND}{part(service)}/endpoint/{part(name)}"
+
+
+def found_of(key: str) -> str:
+    """Return the network service of such a key, "" for any other."""
+    service, middle, _ = key.removeprefix(FOUND).partition("/endpoint/")
+    return part_of(service) if key.startswith(FOUND) and middle else ""
+
+
+def sought(service: str, by: str) -> str:
+    """Return the key that says who wants the endpoints of a network service to be looked for."""
+    return f"{SOUGHT}{part(service)}/{by}"
+
+
+def part(text: str) -> str:
+    """Return a text as it stands between two slashes of a key: what others call theirs is free."""
+    return text.replace("%", "%25").replace("/", "%2F")
+
+
+def part_of(text: str) -> str:
+    """Return the text that ``part`` has made into this."""
+    return _ESCAPED.sub(lambda match: "%" if match[1] == "25" else "/", text)

@@ -36,6 +36,8 @@ class Observer:
             self._ledger.found_out[key] = None
         if have is not None and same(have.value, value):
             if metadata is not None and not same(metadata, node.metadata):
+                # Written down as well: after a kill a descriptor is given what it told last.
+                self._ledger.find_out(key)
                 graph.set_have(node, have, metadata)
             self._observe_derived(node, have)
             return

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from kvs_proto.cnf.nsm.nsm_pb2 import ConnectionInterfaceType
 from kvscheduler import Derived
 
-__all__ = ["Interface", "InterfaceWish"]
+__all__ = ["Interface", "InterfaceWish", "unconfigured"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,3 +30,8 @@ class InterfaceWish:
 # Returns all that is derived for a wish: whoever puts an agent together knows who configures
 # interfaces there. Nothing, where nobody does.
 Interface = Callable[[InterfaceWish], Iterable[Derived]]
+
+
+def unconfigured(_: InterfaceWish) -> Iterable[Derived]:
+    """Leave the interface as it comes."""
+    return ()

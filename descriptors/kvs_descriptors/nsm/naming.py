@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from .errors import BadMechanism, Declined
 from .mechanisms import check_interface_name
@@ -21,17 +21,34 @@ class Naming:
     suffix_label: str = ""
     is_single_client: bool = False
 
-    def name(self, connection: str, labels: Mapping[str, str], held: Mapping[str, str]) -> str:
+    @property
+    def only(self) -> str:
+        """Return the one name that there can be, "" where it is known with the client only."""
+        return f"{self.prefix}0" if self.is_single_client and not self.suffix_label else ""
+
+    def name(
+        self,
+        connection: str,
+        labels: Mapping[str, str],
+        held: Mapping[str, str],
+        *,
+        others: Collection[str] = (),
+        brought: str = "",
+    ) -> str:
         """Return the name for a connection; raise ``Declined`` where it is not let in.
 
-        A connection that is there already keeps its name: to ask again is to refresh.
+        A connection that is there already keeps its name: to ask again is to refresh. ``others``
+        are the names that other endpoints have, ``brought`` is what the client says that it was
+        called before: it is believed where it could have been so.
         """
         if connection in held:
             return held[connection]
         if self.is_single_client and held:
             raise Declined("the endpoint has its one client already")
-        taken = set(held.values())
-        name = self._by_label(labels) if self.suffix_label else self._by_number(taken)
+        taken = {*held.values(), *others}
+        if brought and brought not in taken and self._may_be(brought, labels):
+            return brought
+        name = self._made(labels, taken)
         if name in taken:
             raise Declined(f"another client's interface is called {name} already")
         try:
@@ -40,12 +57,32 @@ class Naming:
             raise Declined(str(error)) from error
         return name
 
+    def _made(self, labels: Mapping[str, str], taken: Collection[str]) -> str:
+        if self.only:
+            return self.only
+        return self._by_label(labels) if self.suffix_label else self._by_number(taken)
+
+    def _may_be(self, name: str, labels: Mapping[str, str]) -> bool:
+        """Tell whether we could have called it so."""
+        try:
+            check_interface_name(name)
+        except BadMechanism:
+            return False
+        if self.only:
+            return name == self.only
+        if not name.startswith(self.prefix):
+            return False
+        suffix = name[len(self.prefix) :]
+        if self.suffix_label:
+            return suffix != "" and suffix == labels.get(self.suffix_label, "")
+        return suffix.isascii() and suffix.isdigit() and str(int(suffix)) == suffix
+
     def _by_label(self, labels: Mapping[str, str]) -> str:
         suffix = labels.get(self.suffix_label, "")
         if not suffix:
             raise Declined(f"a client needs the label {self.suffix_label!r} here")
         return f"{self.prefix}{suffix}"
 
-    def _by_number(self, taken: set[str]) -> str:
+    def _by_number(self, taken: Collection[str]) -> str:
         names = (f"{self.prefix}{number}" for number in itertools.count())
         return next(name for name in names if name not in taken)

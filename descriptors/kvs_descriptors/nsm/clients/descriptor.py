@@ -26,7 +26,7 @@ from kvscheduler import (
 from .. import connections, keys, path
 from ..connections import REQUEST_TIMEOUT_S
 from ..errors import MeshError
-from ..interfaces import Interface
+from ..interfaces import Interface, unconfigured
 from ..standing.retrying import Retrying
 from ..standing.session import Session, Wanted
 from ..wire.links import Links
@@ -58,9 +58,7 @@ class ClientDescriptor(Descriptor[NetworkServiceClient, connection_pb2.Connectio
     name = "nsm-client"
     key_prefix = keys.CLIENT
 
-    def __init__(
-        self, links: Links, place: Place, interface: Interface = lambda _wish: ()
-    ) -> None:
+    def __init__(self, links: Links, place: Place, interface: Interface = unconfigured) -> None:
         self._links = links
         self._place = place
         self._interface = interface

@@ -70,6 +70,8 @@ class Book:
             held = self._held.get(identity)
             if held is None and len(self._held) >= _MAX_CONNECTIONS:
                 raise Declined(f"there are {_MAX_CONNECTIONS} connections already")
+            if held is not None and held.service is not service:
+                raise Declined(f"the connection {identity} is another endpoint's")
             before = None if held is None else held.connection
             made = await service.request(connection, preferences, before)
             # The way back goes by the path: nobody else has a say in it.
@@ -79,6 +81,11 @@ class Book:
             self._keep(_Held(made, service), within_s)
             self.watchers.tell(connection_pb2.UPDATE, made)
             return made
+
+    def restore(self, service: Service, connection: Connection, left_s: float) -> None:
+        """Hold a connection from before a restart, as if nothing had been, until it expires."""
+        if connection.id not in self._held:
+            self._hold(_Held(connection, service), left_s)
 
     async def close(self, identity: str) -> None:
         """Have a connection taken down; one that is not there is down already."""
@@ -105,12 +112,14 @@ class Book:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _keep(self, held: _Held, within_s: float) -> None:
-        identity = held.connection.id
-        self._drop(identity)
-        self._held[identity] = held
+        self._drop(held.connection.id)
         end = path.previous(held.connection).expires.ToDatetime(datetime.UTC)
         # As all servers of the mesh count: the answer may have taken the caller so long to get.
-        left_s = (end - self._clock()).total_seconds() - within_s
+        self._hold(held, (end - self._clock()).total_seconds() - within_s)
+
+    def _hold(self, held: _Held, left_s: float) -> None:
+        identity = held.connection.id
+        self._held[identity] = held
         loop = asyncio.get_running_loop()
         held.timer = loop.call_later(max(0.0, left_s), self._expire, identity, held)
 

@@ -40,6 +40,7 @@ from ..wire.links import TOKEN_LIFE, now
 from ..wire.methods import Method
 from ..wire.tls import Peer
 from .book import Book
+from .refusals import Refusals
 from .service import Service
 
 __all__ = ["EndpointServer"]
@@ -81,6 +82,7 @@ class EndpointServer:
             raise ValueError(f"without an identity only this machine is served, not {address}")
         self.address = address
         self.book = Book(clock)
+        self.refusals = Refusals()
         self._gate = Gate(address, source) if source is not None else None
         self._token_life = token_life
         self._clock = clock
@@ -99,8 +101,17 @@ class EndpointServer:
         service = self._services.pop(name, None)
         if service is not None:
             await self.book.close_all(service)
+        self.refusals.forget(name)
 
     async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def _start(self) -> None:
         server = grpc.aio.server(options=_OPTIONS)
         server.add_generic_rpc_handlers(_handlers(self))
         if self._gate is None:
@@ -109,13 +120,12 @@ class EndpointServer:
                 self.address = Address(host=self.address.host, port=port)
         else:
             server.add_insecure_port(self._gate.target)
-        await server.start()
         self._stack.push_async_callback(self.book.aclose)
         self._stack.push_async_callback(server.stop, _GRACE_S)
+        await server.start()
         if self._gate is not None:
             await self._stack.enter_async_context(self._gate)
             self.address = self._gate.address
-        return self
 
     async def __aexit__(
         self,
@@ -127,10 +137,20 @@ class EndpointServer:
 
     async def request(self, asked: NetworkServiceRequest, context: Context) -> Connection:
         """Make a connection, or refresh it."""
+        name = asked.connection.network_service_endpoint_name
+        try:
+            return await self._request(asked, name, context)
+        except MeshError as error:
+            known = name if name in self._services else ""
+            self.refusals.note(known, asked.connection, error)
+            raise
+
+    async def _request(
+        self, asked: NetworkServiceRequest, name: str, context: Context
+    ) -> Connection:
         connection = self._entered(asked.connection, context)
-        service = self._services.get(asked.connection.network_service_endpoint_name)
+        service = self._services.get(name)
         if service is None:
-            name = asked.connection.network_service_endpoint_name
             raise Refused("NOT_FOUND", f"no endpoint {name!r} is served here")
         preferences = tuple(asked.mechanism_preferences)
         within_s = context.time_remaining() or 0.0

@@ -43,7 +43,10 @@ class Registered:
 
 
 class Presence:
-    """One endpoint; ``run`` runs as long as it is to be found."""
+    """One endpoint; ``run`` runs as long as it is to be found.
+
+    ``was_there``: it may have been registered before, by a process that has ended.
+    """
 
     def __init__(
         self,
@@ -52,7 +55,9 @@ class Presence:
         tell: Callable[[Registered], None] = lambda _: None,
         *,
         clock: Callable[[], datetime.datetime] = now,
+        was_there: bool = False,
     ) -> None:
+        self._may_be_there = was_there
         self._links = links
         self._endpoint = endpoint
         self._registration = Registration(links, endpoint)
@@ -64,6 +69,8 @@ class Presence:
         """Register, again and again, until cancelled."""
         retrying = Retrying()
         while True:
+            # Also where the answer is lost.
+            self._may_be_there = True
             try:
                 known = await self._registration.register()
             except MeshError as error:
@@ -79,15 +86,23 @@ class Presence:
                     await self._until_lost()
 
     async def withdraw(self) -> None:
-        """Take the registration away, where there is one; raises where nobody can be told."""
-        if self.state.until is None:
+        """Take the registration away, where there may be one; raises where nobody can be told."""
+        if not self._may_be_there:
             return
         try:
             await self._registration.unregister()
         except Refused as error:
             # Somebody else's by now, or gone: nothing of ours is left to take away.
             logger.info("mesh: %s was not registered any more: %s", self._endpoint.name, error)
-        self._note(Registered(failure="withdrawn"))
+        self._may_be_there = False
+        self.state = Registered(failure="withdrawn")
+        self._tell(self.state)
+
+    def change(self, endpoint: NetworkServiceEndpoint) -> None:
+        """Have it registered like this from the next time on, which is when ``run`` begins."""
+        first = self._endpoint.initial_registration_time
+        self._endpoint.CopyFrom(endpoint)
+        self._endpoint.initial_registration_time.CopyFrom(first)
 
     async def _until_lost(self) -> None:
         """Return once the manager has lost the registration, or we have lost the manager."""

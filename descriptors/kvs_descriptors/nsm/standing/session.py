@@ -9,7 +9,7 @@ import dataclasses
 import datetime
 import enum
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from kvs_proto.networkservice import connection_pb2
@@ -179,6 +179,7 @@ class Session:
         if self._told is not wanted:
             self._asked = _labelled(self._asked, wanted.connection)
         self._told = wanted
+        self._asked = _reachable(self._asked, wanted.preferences)
         made = await connections.request(
             self._links, self._asked, wanted.preferences, timeout_s=self._timeout_s
         )
@@ -262,6 +263,19 @@ class Session:
             self.since = self._clock()
         self.standing = standing
         self._tell(standing)
+
+
+def _reachable(connection: Connection, preferences: Iterable[Mechanism]) -> Connection:
+    """Return a connection that leads to where we are now.
+
+    Its mechanism may say where an earlier process of ours was, which is nowhere any more.
+    """
+    asked = Connection()
+    asked.CopyFrom(connection)
+    for one in preferences:
+        if asked.mechanism.type == one.type:
+            asked.mechanism.parameters.update(one.parameters)
+    return asked
 
 
 def _labelled(connection: Connection, wanted: Connection) -> Connection:

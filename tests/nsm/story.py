@@ -23,7 +23,7 @@ from tests.nsm.mesh import Mesh
 from tests.nsm.places import Place
 from tests.nsm.serving import linked
 
-__all__ = ["Agent", "Story", "eventually"]
+__all__ = ["Agent", "Killable", "Story", "eventually", "kill", "start"]
 
 _PATIENCE_S = 60.0
 _POLL_S = 0.05
@@ -92,6 +92,12 @@ class Agent:
         if process is not None:
             process.send_signal(number)
             process.wait(60)
+
+    @property
+    def lives(self) -> int:
+        """Return how often it has come to the point at which it has taken up what was before."""
+        log = self.folder / "agent.log"
+        return log.read_text(encoding="utf-8").count("as before:") if log.exists() else 0
 
     def kvsctl(self, *words: str) -> str:
         """Return what kvsctl says of it."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.nsm.story import Story, eventually, kill, start
+from tests.nsm.story import Killable, Story, eventually, kill, start
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "nsm"
 CLIENT = (EXAMPLES / "client.yaml").read_text(encoding="utf-8")
@@ -47,7 +47,7 @@ def is_whole(story: Story) -> bool:
 
 
 def test_whoever_is_killed_packets_go_through_in_the_end(story: Story) -> None:
-    parts = {
+    parts: dict[str, Killable] = {
         **story.agents,
         "manager": story.manager,
         "registry": story.registry,

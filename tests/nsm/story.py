@@ -125,7 +125,8 @@ class Story:
     def __enter__(self) -> Self:
         self._stack.callback(self.mesh.kill)
         self.mesh.start()
-        command = [sys.executable, "-m", "tests.nsm.relay", self._socket, str(self.manager.port)]
+        socket, port = str(self._socket), str(self.manager.port)
+        command = [sys.executable, "-m", "tests.nsm.relay", socket, port]
         relay = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE)
         self._stack.callback(_end, relay)
         assert relay.stdout is not None

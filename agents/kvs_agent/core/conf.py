@@ -161,7 +161,7 @@ def _scalar(value: Any, kind: Any) -> Any:
 
 
 def seconds(value: Any) -> float:
-    """Return how long a duration is; ``ValueError`` for what is none."""
+    """Return how long a duration is, as Go writes it; ``ValueError`` for what is none."""
     if isinstance(value, str) and (found := _DURATION.fullmatch(value)):
         return float(found[1]) * _UNITS_S[found[2]]
     if isinstance(value, int) and not isinstance(value, bool):

@@ -20,7 +20,7 @@ from kvscheduler import (
 
 __all__ = ["Cables"]
 
-# What could not be removed is tried again for as long as it takes.
+# What could not be removed, or put back when it had gone, is tried again as long as it takes.
 _AGAIN: Final = RetryPolicy(first_delay=0.5, max_delay=30.0)
 
 
@@ -43,7 +43,7 @@ class Cables:
         changed |= {key: after[key] for key in self._failed(after.keys() - changed.keys())}
         if not changed and not dropped:
             return
-        transaction = self._scheduler.transaction(what, revert=True)
+        transaction = self._scheduler.transaction(what, revert=True, retry=_AGAIN)
         _fill(transaction, changed, dropped)
         try:
             self._check(transaction)

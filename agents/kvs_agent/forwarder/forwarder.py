@@ -85,16 +85,17 @@ class Forwarder:
             known = await self._known()
             manager = Links(settings.manager, source, token_life=settings.token_life)
             stack.push_async_callback(manager.close)
-            server = self._server(manager, source, stack)
+            server, forwarding = self._server(manager, source, stack)
             for record in known:
-                server.take_up(record)
+                # How long the last request was meant to last, counted from now: not too short.
+                server.take_up(forwarding.take_up(record), record.life_s)
             await stack.enter_async_context(server)
             logger.info("%s serves at %s", settings.name, server.address)
             presence = Presence(manager, self._endpoint(server), self._tell)
             async with _running(presence):
                 self._is_serving = True
                 await stop.wait()
-                logger.info("stopping; %d connections stay", server.forwarding.count)
+                logger.info("stopping; %d connections stay", forwarding.count)
 
     def _tell(self, state: Registered) -> None:
         is_registered = state.until is not None
@@ -122,7 +123,7 @@ class Forwarder:
 
     def _server(
         self, manager: Links, source: Source | None, stack: contextlib.AsyncExitStack
-    ) -> ForwarderServer:
+    ) -> tuple[ForwarderServer, Forwarding]:
         settings = self._settings
         server = ForwarderServer(
             settings.listen, source, settings.name, token_life=settings.token_life
@@ -135,10 +136,11 @@ class Forwarder:
             kept=self._kept,
             followers=Followers(hops, settings.name, server.book.mark),
         )
-        server.forwarding = Forwarding(wing, server.book.lose)
+        forwarding = Forwarding(wing, server.book.lose)
+        server.forward(forwarding)
         stack.push_async_callback(wing.followers.close)
-        stack.push_async_callback(server.forwarding.aclose)
-        return server
+        stack.push_async_callback(forwarding.aclose)
+        return server, forwarding
 
     def _endpoint(self, server: ForwarderServer) -> NetworkServiceEndpoint:
         endpoint = NetworkServiceEndpoint(

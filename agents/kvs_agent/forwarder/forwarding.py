@@ -17,7 +17,6 @@ from kvs_descriptors.nsm.errors import BadMechanism, Declined, MeshError, Refuse
 from kvs_descriptors.nsm.serving.turns import Turns
 from kvs_descriptors.nsm.wire.links import now
 from kvs_proto.networkservice.connection_pb2 import (
-    RESELECT_REQUESTED,
     Connection,
     Mechanism,
 )
@@ -29,13 +28,12 @@ from .cables import Cables
 from .following import Followers
 from .hops import Finder, Hops
 from .kept import Kept
+from .known import Asked, Known, Standing, copy_of
 from .tasks import Tasks
 
 __all__ = ["Forwarding", "Wing"]
 
-# Of the time that the caller waits: so long for endpoints, and then so long in all. What is left
-# is for the answer, whatever it is.
-_OF_HOPS: Final = 0.6
+# Of the time that the caller waits. What is left is for the answer, whatever it is.
 _IN_ALL: Final = 0.85
 _GRACE_S: Final = 5.0
 
@@ -51,57 +49,12 @@ class Wing:
     followers: Followers
 
 
-class _Asked:
-    """One request, and until when endpoints may take for it."""
-
-    def __init__(
-        self, connection: Connection, preferences: Sequence[Mechanism], within_s: float
-    ) -> None:
-        self.connection = connection
-        self.preferences = preferences
-        self.until = asyncio.get_running_loop().time() + within_s * _OF_HOPS
-
-    @property
-    def left_s(self) -> float:
-        """Return how long endpoints may take from now."""
-        return max(0.0, self.until - asyncio.get_running_loop().time())
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Client:
     """The client's end: its mechanism, and the name under which its namespace is kept."""
 
     mechanism: Mechanism
     namespace: str
-
-
-@dataclasses.dataclass(slots=True)
-class _Standing:
-    """A connection that stands.
-
-    ``onward`` is as the endpoint has it, with the latest tokens. ``first`` is the request that
-    has made it, until another one has been answered.
-    """
-
-    record: Forwarded
-    onward: Connection
-    first: _Asked | None = None
-
-    @property
-    def end(self) -> tuple[str, str]:
-        """Return the client's end: a namespace, and a name in it."""
-        return _end_of(self.record)
-
-    def is_by(self, endpoint: NetworkServiceEndpoint) -> bool:
-        """Tell whether it is that endpoint's."""
-        return (self.onward.network_service_endpoint_name, self.record.url) == (
-            endpoint.name,
-            endpoint.url,
-        )
-
-    def is_same_there(self, url: str, onward: Connection) -> bool:
-        """Tell whether the endpoint holds one and the same connection for both."""
-        return self.record.url == url and _beyond(self.onward) == _beyond(onward)
 
 
 class Forwarding:
@@ -120,35 +73,31 @@ class Forwarding:
         self._wing = wing
         self._forget = forget
         self._clock = clock
-        self._standing: dict[str, _Standing] = {}
-        self._by_end: dict[tuple[str, str], str] = {}
+        self._known = Known(wing.kept, wing.followers)
         self._turns = Turns()
+        self._ends = Turns()
         self._tasks = Tasks()
 
     @property
     def count(self) -> int:
         """Return how many connections stand."""
-        return len(self._standing)
+        return len(self._known)
 
     async def aclose(self) -> None:
         """End what is under way; all that stands stays."""
         await self._tasks.close(_GRACE_S)
 
     def take_up(self, record: Forwarded) -> Connection:
-        """Know a connection again; return it with the longest life that it can have left."""
-        identity = record.told.id
-        self._enter(identity, _Standing(record, _copy(record.onward)))
-        connection = _copy(record.told)
-        end = self._clock() + datetime.timedelta(seconds=record.life_s)
-        path.previous(connection).expires.FromDatetime(end)
-        return connection
+        """Know a connection again; return it."""
+        self._known.enter(Standing(record, copy_of(record.onward)))
+        return copy_of(record.told)
 
     async def request(
         self, connection: Connection, preferences: Sequence[Mechanism], within_s: float
     ) -> Connection:
         """Make a connection or refresh it; where that fails everything is as it was."""
         ends.check_identity(connection)
-        asked = _Asked(connection, preferences, within_s)
+        asked = Asked(connection, preferences, within_s)
         # Not the caller's task: what has been begun has to be ended, whether it waits or not.
         work = self._tasks.spawn(self._forward(asked))
         try:
@@ -167,36 +116,40 @@ class Forwarding:
 
     # One at a time for each connection.
 
-    async def _forward(self, asked: _Asked) -> Connection:
-        async with self._turns.turn(asked.connection.id):
-            mechanism = ends.of_client(asked.connection, asked.preferences)
-            place = ends.end(mechanism)
-            async with self._wing.kept.kept(place.namespace) as namespace:
-                return await self._by_any(asked, _Client(mechanism, namespace))
+    async def _forward(self, asked: Asked) -> Connection:
+        mechanism = ends.of_client(asked.connection, asked.preferences)
+        place = ends.end(mechanism)
+        async with (
+            self._wing.kept.kept(place.namespace) as namespace,
+            # The end first: a client that asks anew, for the same end, has another id.
+            self._ends.turn(f"{namespace} {place.name}"),
+            self._turns.turn(asked.connection.id),
+        ):
+            return await self._by_any(asked, _Client(mechanism, namespace))
 
     async def _take_down(self, connection: Connection) -> None:
         async with self._turns.turn(connection.id):
-            standing = self._standing.get(connection.id)
+            standing = self._known.get(connection.id)
             if standing is None:
                 return
-            onward = _copy(standing.onward)
+            onward = copy_of(standing.onward)
             onward.path.CopyFrom(path.joined(connection, standing.onward))
             await self._remove(connection.id, standing)
             await self._hang_up(standing.record.url, onward)
 
-    async def _take_back(self, asked: _Asked) -> None:
+    async def _take_back(self, asked: Asked) -> None:
         """Take down what has come of a request whose caller has not waited for it."""
         identity = asked.connection.id
         async with self._turns.turn(identity):
-            standing = self._standing.get(identity)
+            standing = self._known.get(identity)
             if standing is not None and standing.first is asked:
                 await self._remove(identity, standing)
                 await self._hang_up(standing.record.url, standing.onward)
 
-    async def _remove(self, identity: str, standing: _Standing) -> None:
+    async def _remove(self, identity: str, standing: Standing) -> None:
         values = records.values(standing.record, self._wing.kept)
         await self._wing.cables.remove(values, f"end {identity}")
-        self._leave(identity, standing)
+        self._known.leave(standing)
 
     async def _hang_up(self, url: str, onward: Connection) -> None:
         if not await self._wing.hops.end(url, onward):
@@ -204,10 +157,10 @@ class Forwarding:
 
     # The next hop.
 
-    async def _by_any(self, asked: _Asked, client: _Client) -> Connection:
+    async def _by_any(self, asked: Asked, client: _Client) -> Connection:
         """Forward to the endpoint that it has, or to the first that takes it."""
-        standing = self._standing.get(asked.connection.id)
-        if standing is not None and _is_refresh(asked.connection, standing):
+        standing = self._known.get(asked.connection.id)
+        if standing is not None and standing.is_refreshed_by(asked.connection):
             return await self._by_same(asked, client, standing)
         async with _in_time(asked.left_s, "the registry does not answer"):
             service, endpoints = await self._wing.finder.find(asked.connection)
@@ -223,7 +176,7 @@ class Forwarding:
                 failures.append(error)
         raise _together(failures)
 
-    async def _by_same(self, asked: _Asked, client: _Client, standing: _Standing) -> Connection:
+    async def _by_same(self, asked: Asked, client: _Client, standing: Standing) -> Connection:
         name, url = standing.onward.network_service_endpoint_name, standing.record.url
         endpoint = NetworkServiceEndpoint(name=name, url=url)
         try:
@@ -239,14 +192,14 @@ class Forwarding:
 
     async def _by(
         self,
-        asked: _Asked,
+        asked: Asked,
         client: _Client,
         endpoint: NetworkServiceEndpoint,
         payload: str,
         within_s: float,
     ) -> Connection:
-        standing = self._standing.get(asked.connection.id)
-        wanted = _copy(asked.connection)
+        standing = self._known.get(asked.connection.id)
+        wanted = copy_of(asked.connection)
         wanted.network_service_endpoint_name = endpoint.name
         wanted.payload = wanted.payload or payload
         wanted.ClearField("mechanism")
@@ -255,7 +208,7 @@ class Forwarding:
         text = f"endpoint {endpoint.name} does not answer"
         async with _in_time(within_s, text), self._wing.hops.to(endpoint.url) as links:
             made = await connections.request(links, wanted, [ends.wish()], timeout_s=within_s)
-            onward = _copy(made)
+            onward = copy_of(made)
             onward.id = asked.connection.id
             onward.path.CopyFrom(path.joined(asked.connection, made))
         try:
@@ -268,12 +221,12 @@ class Forwarding:
     # The cable.
 
     async def _lay(
-        self, asked: _Asked, client: _Client, onward: Connection, url: str
+        self, asked: Asked, client: _Client, onward: Connection, url: str
     ) -> Connection:
-        told = _copy(onward)
+        told = copy_of(onward)
         told.mechanism.CopyFrom(client.mechanism)
         there = _end_at(onward)
-        standing = self._standing.get(onward.id)
+        standing = self._known.get(onward.id)
         async with self._wing.kept.kept(there.namespace) as namespace:
             record = Forwarded(
                 told=records.bare(told),
@@ -291,79 +244,38 @@ class Forwarding:
                 await self._wing.cables.change(before, after, f"connection {onward.id}")
                 if older is not None:
                     self._replaced(older)
-                self._stand(_Standing(record, onward, None if standing else asked), standing)
+                self._known.enter(Standing(record, onward, None if standing else asked))
+            if standing is not None and not standing.is_same_there(url, onward):
+                hung_up = self._wing.hops.end_some_time(standing.record.url, standing.onward)
+                self._tasks.spawn(hung_up)
         return told
 
-    def _values(self, standing: _Standing | None) -> dict[str, Message]:
+    def _values(self, standing: Standing | None) -> dict[str, Message]:
         return {} if standing is None else {**records.values(standing.record, self._wing.kept)}
 
     @contextlib.asynccontextmanager
-    async def _replacing(
-        self, record: Forwarded, asked: _Asked
-    ) -> AsyncIterator[_Standing | None]:
+    async def _replacing(self, record: Forwarded, asked: Asked) -> AsyncIterator[Standing | None]:
         """Lend the connection that has the client's end; refuse where that is another client's.
 
         A client that has lost track of its connection asks for a new one, in the place of the old.
         """
         async with contextlib.AsyncExitStack() as stack:
-            older = self._in_the_way(record)
+            older = self._known.in_the_way(record)
             while older is not None:
                 identity = older.record.told.id
                 async with _in_time(asked.left_s, f"{identity} is being worked on: try again"):
                     await stack.enter_async_context(self._turns.turn(identity))
-                if self._in_the_way(record) is older:
+                if self._known.in_the_way(record) is older:
                     break
                 await stack.aclose()
-                older = self._in_the_way(record)
+                older = self._known.in_the_way(record)
             yield older
 
-    def _in_the_way(self, record: Forwarded) -> _Standing | None:
-        identity = self._by_end.get(_end_of(record), record.told.id)
-        if identity == record.told.id:
-            return None
-        older = self._standing[identity]
-        if _asker(older.record.told) != _asker(record.told):
-            name = record.told.mechanism.parameters["name"]
-            raise Declined(f"another client's interface is called {name} already")
-        return older
-
-    def _replaced(self, older: _Standing) -> None:
+    def _replaced(self, older: Standing) -> None:
         identity = older.record.told.id
-        self._leave(identity, older)
+        self._known.leave(older)
         self._tasks.spawn(self._wing.hops.end_some_time(older.record.url, older.onward))
         self._forget(identity)
-
-    # What is known.
-
-    def _stand(self, new: _Standing, before: _Standing | None) -> None:
-        identity = new.record.told.id
-        self._enter(identity, new)
-        if before is None:
-            return
-        if before.end != new.end:
-            self._by_end.pop(before.end, None)
-        self._release(before)
-        if before.record.url != new.record.url:
-            self._wing.followers.leave(before.record.url, identity)
-        if not before.is_same_there(new.record.url, new.onward):
-            self._tasks.spawn(self._wing.hops.end_some_time(before.record.url, before.onward))
-
-    def _enter(self, identity: str, standing: _Standing) -> None:
-        self._standing[identity] = standing
-        self._by_end[standing.end] = identity
-        self._wing.kept.again(standing.record.client_namespace)
-        self._wing.kept.again(standing.record.endpoint_namespace)
-        self._wing.followers.follow(standing.record.url, identity)
-
-    def _leave(self, identity: str, standing: _Standing) -> None:
-        del self._standing[identity]
-        self._by_end.pop(standing.end, None)
-        self._release(standing)
-        self._wing.followers.leave(standing.record.url, identity)
-
-    def _release(self, standing: _Standing) -> None:
-        self._wing.kept.leave(standing.record.client_namespace)
-        self._wing.kept.leave(standing.record.endpoint_namespace)
 
 
 @contextlib.asynccontextmanager
@@ -373,13 +285,6 @@ async def _in_time(within_s: float, text: str) -> AsyncIterator[None]:
             yield
     except TimeoutError as error:
         raise Unavailable(text) from error
-
-
-def _is_refresh(connection: Connection, standing: _Standing) -> bool:
-    name = connection.network_service_endpoint_name
-    if connection.state == RESELECT_REQUESTED or not name:
-        return False
-    return name == standing.onward.network_service_endpoint_name
 
 
 def _end_at(onward: Connection) -> ends.End:
@@ -392,29 +297,7 @@ def _end_at(onward: Connection) -> ends.End:
         ) from error
 
 
-def _end_of(record: Forwarded) -> tuple[str, str]:
-    return record.client_namespace, record.told.mechanism.parameters["name"]
-
-
-def _asker(connection: Connection) -> tuple[str, str]:
-    """Return what the client calls itself and its connection."""
-    first = connection.path.path_segments[0]
-    return first.name, first.id
-
-
-def _beyond(connection: Connection) -> tuple[str, str]:
-    """Return how the endpoint knows a connection."""
-    segments, index = connection.path.path_segments, connection.path.index + 1
-    return (segments[index].name, segments[index].id) if index < len(segments) else ("", "")
-
-
 def _together(failures: Sequence[MeshError]) -> MeshError:
     if len(failures) == 1 and isinstance(failures[0], Refused | Declined | BadMechanism):
         return failures[0]
     return Declined(f"all candidates have failed: {'; '.join(map(str, failures))}")
-
-
-def _copy(connection: Connection) -> Connection:
-    copied = Connection()
-    copied.CopyFrom(connection)
-    return copied

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from kvs_descriptors.linux import syscalls
+from kvs_descriptors.linux.kernel.kernel import PROCESS
 from kvs_descriptors.linux.kernel.netns import NamespaceFolder, identity
 from kvs_descriptors.nsm.errors import BadMechanism
 
@@ -45,6 +46,10 @@ class Kept:
 
     async def enter(self, namespace: Path | Inode) -> str:
         """Keep the namespace that a file or a number stands for; return its name."""
+        known = self._known(namespace)
+        if known:
+            self.again(known)
+            return known
         return await syscalls.in_own_thread(lambda: self._enter(namespace))
 
     @contextlib.asynccontextmanager
@@ -73,6 +78,19 @@ class Kept:
         """Remove what nobody wants any more; name anew what has lost its name, and is there."""
         names = dict(wanted)
         await syscalls.in_own_thread(lambda: self._begin(names))
+
+    def _known(self, namespace: Path | Inode) -> str:
+        """Return its name if it is kept already, and that can be told at once."""
+        if not isinstance(namespace, Inode):
+            # Other files may be slow to look at.
+            if PROCESS.fullmatch(str(namespace)) is None:
+                return ""
+            found = identity(str(namespace))
+            if found is None:
+                return ""
+            namespace = Inode(*found)
+        name = _written(namespace)
+        return name if name in self._users and self._is_there(name) else ""
 
     def _begin(self, wanted: dict[str, Path | Inode]) -> None:
         self.folder.mkdir(mode=_MODE, parents=True, exist_ok=True)

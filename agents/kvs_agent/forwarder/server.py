@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
+from contextvars import ContextVar
 from typing import Any
 
 from kvs_descriptors.nsm import path
@@ -14,30 +14,29 @@ from kvs_descriptors.nsm.serving.server import Context, EndpointServer
 from kvs_descriptors.nsm.wire.address import Address
 from kvs_proto.networkservice.connection_pb2 import Connection, Mechanism
 from kvs_proto.networkservice.networkservice_pb2 import NetworkServiceRequest
-from kvs_proto.nsm.v1.forwarded_pb2 import Forwarded
 
 from .forwarding import Forwarding
 
 __all__ = ["ForwarderServer"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Within:
-    """The forwarding of one request, which knows how long its caller waits.
+# How long the caller waits whom a task answers.
+_within_s: ContextVar[float] = ContextVar("within_s", default=REQUEST_TIMEOUT_S)
 
-    All of them are one service: it is the same forwarding.
-    """
 
-    forwarding: Forwarding
-    within_s: float = dataclasses.field(compare=False)
+class _Service:
+    """The forwarding, as endpoints are served."""
+
+    def __init__(self, forwarding: Forwarding) -> None:
+        self._forwarding = forwarding
 
     async def request(
         self, connection: Connection, preferences: Sequence[Mechanism], held: Connection | None
     ) -> Connection:
-        return await self.forwarding.request(connection, preferences, self.within_s)
+        return await self._forwarding.request(connection, preferences, _within_s.get())
 
     async def close(self, connection: Connection) -> None:
-        await self.forwarding.close(connection)
+        await self._forwarding.close(connection)
 
 
 class ForwarderServer(EndpointServer):
@@ -48,7 +47,11 @@ class ForwarderServer(EndpointServer):
     ) -> None:
         super().__init__(address, source, **settings)
         self._forwarder = forwarder
-        self.forwarding: Forwarding
+        self._service: _Service
+
+    def forward(self, forwarding: Forwarding) -> None:
+        """Serve with what knows how; before anything else."""
+        self._service = _Service(forwarding)
 
     def name(self, connection: Connection) -> str:
         """Return what we are called in the path of a connection."""
@@ -58,15 +61,11 @@ class ForwarderServer(EndpointServer):
         """Make a connection to the next hop, or refresh it."""
         entered = self.entered(asked.connection, context)
         within_s = context.time_remaining() or REQUEST_TIMEOUT_S
-        made = await self.book.request(
-            _Within(self.forwarding, within_s),
-            entered,
-            tuple(asked.mechanism_preferences),
-            within_s,
-        )
+        _within_s.set(within_s)
+        preferences = tuple(asked.mechanism_preferences)
+        made = await self.book.request(self._service, entered, preferences, within_s)
         return path.leave(made, is_last=False)
 
-    def take_up(self, record: Forwarded) -> None:
-        """Hold a connection from before a restart."""
-        service = _Within(self.forwarding, REQUEST_TIMEOUT_S)
-        self.book.take_up(service, self.forwarding.take_up(record))
+    def take_up(self, connection: Connection, left_s: float) -> None:
+        """Hold a connection from before a restart, for so long at most."""
+        self.book.restore(self._service, connection, left_s)

@@ -271,7 +271,7 @@ class EndpointDescriptor(Descriptor[NetworkServiceEndpoint, HeldConnections]):
         """Have the server hold what was held before."""
         for endpoint in self._endpoints.values():
             for one in endpoint.service.held:
-                self.server.book.take_up(endpoint.service, one.connection, one.life_s)
+                self.server.book.restore(endpoint.service, one.connection, one.life_s)
 
     def _note(self, endpoint: Endpoint, state: Registered) -> None:
         endpoint.state = state

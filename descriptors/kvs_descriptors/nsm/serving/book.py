@@ -61,7 +61,7 @@ class Book:
             held = self._held.get(identity)
             if held is None and len(self._held) >= _MAX_CONNECTIONS:
                 raise Declined(f"there are {_MAX_CONNECTIONS} connections already")
-            if held is not None and held.service != service:
+            if held is not None and held.service is not service:
                 raise Declined(f"the connection {identity} is another endpoint's")
             before = None if held is None else held.connection
             made = await service.request(connection, preferences, before)
@@ -74,20 +74,10 @@ class Book:
             self.watchers.tell(connection_pb2.UPDATE, made)
             return made
 
-    def take_up(
-        self, service: Service, connection: Connection, left_s: float | None = None
-    ) -> None:
-        """Hold a connection from before a restart, as if nothing had been, until it expires.
-
-        That is in so many seconds, or else when its path says.
-        """
-        held = _Held(connection, service)
-        if connection.id in self._held:
-            return
-        if left_s is None:
-            self._keep(held, within_s=0)
-        else:
-            self._hold(held, left_s)
+    def restore(self, service: Service, connection: Connection, left_s: float) -> None:
+        """Hold a connection from before a restart, as if nothing had been, until it expires."""
+        if connection.id not in self._held:
+            self._hold(_Held(connection, service), left_s)
 
     def mark(self, identity: str, state: State) -> None:
         """Tell how it stands with a connection now, which stays nevertheless."""

@@ -92,6 +92,11 @@ class Hosted:
         for name in names or ("web",):
             await until(lambda name=name: self.registration(name).HasField("until"))  # type: ignore[misc]  # lambda
 
+    async def until_failed(self, name: str = "web") -> None:
+        """Wait until registering has failed, and not only not begun."""
+        early = {"not there", "not registered yet", ""}
+        await until(lambda: self.registration(name).failure not in early)
+
     def _configured(self, prefix: str) -> Mapping[str, Any]:
         return self.scheduler.values(prefix, view="configured")
 

@@ -232,7 +232,7 @@ def test_a_manager_that_was_away_registers_again(mesh: Mesh, host: Host) -> None
     async def story(hosted: Hosted) -> None:
         mesh.manager.kill()
         await hosted.put(endpoint())
-        await until(lambda: "not registered yet" not in hosted.registration().failure)
+        await hosted.until_failed()
         assert not hosted.registration().HasField("until")
 
         mesh.manager.start()

@@ -96,6 +96,14 @@ class Descriptor(Generic[V, M]):
         """Tell whether trying again may help after this error."""
         return True
 
+    def why_absent(self, key: str) -> str:
+        """Say why a value that others wait for is not there (yet), as far as is known here.
+
+        Asked whenever somebody looks at the status of what waits, and never while planning: so
+        the answer may be another one each time. It has to be at hand; "" for nothing to say.
+        """
+        return ""
+
     # The southbound: def or async def.
 
     def create(self, key: str, value: V) -> M | None | Awaitable[M | None]:

@@ -75,7 +75,7 @@ class Engine:
         self.inbox = Inbox()
         self.turns = Turns()
         self.history = History(history)
-        self.watchers = Watchers(self.graph)
+        self.watchers = Watchers(self.graph, self.registry)
         self.calls = Calls(clock, deadline_s)
         self.retries = Retries(clock, self.graph, self.inbox)
         self.refresher = Refresher(self.observer, self.graph, self.registry, self.calls)

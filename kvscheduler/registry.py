@@ -55,7 +55,7 @@ class Binding:
         "claims", "create", "cut", "deadline_s", "delete", "dependencies", "derived", "descriptor",
         "equivalent", "inline", "is_retriable", "label", "max_parallel", "metadata", "name",
         "prefix", "requires_recreate", "retrieve", "retrieve_after", "selects", "update",
-        "validate", "watch", "writable",
+        "validate", "watch", "why_absent", "writable",
     )  # fmt: skip
 
     def __init__(self, descriptor: Descriptor[Any, Any]) -> None:
@@ -79,6 +79,7 @@ class Binding:
         self.requires_recreate = own("requires_recreate")
         self.claims = own("claims")
         self.is_retriable = own("is_retriable")
+        self.why_absent = own("why_absent")
         self.create = own("create")
         self.update = own("update")
         self.delete: Call = descriptor.delete

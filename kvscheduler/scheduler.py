@@ -171,11 +171,11 @@ class Scheduler:
 
     def status(self, key: str) -> ValueStatus:
         """Return what is to be known about one key."""
-        return Statuses(self._engine.graph).status(key)
+        return Statuses(self._engine.graph, self._engine.registry).status(key)
 
     def statuses(self, prefix: str = "") -> list[ValueStatus]:
         """Return the statuses of all known keys below a prefix, sorted; derived values too."""
-        statuses = Statuses(self._engine.graph)
+        statuses = Statuses(self._engine.graph, self._engine.registry)
         return [statuses.status(key) for key in sorted(self._engine.graph.below(prefix))]
 
     def values(self, prefix: str = "", view: str = "desired") -> dict[str, Any]:

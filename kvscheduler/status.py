@@ -3,15 +3,21 @@
 
 from __future__ import annotations
 
+import logging
+
 from .causes import Causes
-from .errors import describe
+from .errors import InvalidValue, describe
 from .graph import Graph, Node, Spec
 from .ledger import state_of
 from .model import Depends, DependsOnAny, Origin, Unmet, ValueState, ValueStatus
+from .registry import Registry
 
 __all__ = ["Statuses"]
 
+logger = logging.getLogger(__name__)
+
 _PATH = 32
+_MAX_REASON = 1000
 
 
 class Statuses:
@@ -21,8 +27,9 @@ class Statuses:
     its length once and not once for each of them.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, registry: Registry) -> None:
         self._graph = graph
+        self._registry = registry
         self._causes = Causes(self._waits_for)
 
     def status(self, key: str) -> ValueStatus:
@@ -72,7 +79,7 @@ class Statuses:
             if isinstance(dependency, DependsOnAny):
                 if not self._is_met(dependency, node.key):
                     found.append(_missing_any(dependency))
-            elif dependency.key != node.key and not self._stands(dependency.key):
+            elif dependency.key not in (node.key, want.base) and not self._stands(dependency.key):
                 found.append(self._missing(dependency.label or dependency.key, dependency.key))
         return (*found, *self._claimed(node.key, want))
 
@@ -133,7 +140,7 @@ class Statuses:
     def _cause(self, key: str) -> str:
         node = self._graph.nodes.get(key)
         if node is None:
-            return f"{key} is unknown: nobody wants it"
+            return self._absent(key)
         state = state_of(self._graph, node)
         if node.error is not None:
             return f"{key} is {state.value}: {describe(node.error)}"
@@ -144,8 +151,26 @@ class Statuses:
                 if not self._is_met(group, key):
                     return f"{key} is pending: {_missing_any(group).cause}"
         if state in (ValueState.NONEXISTENT, ValueState.REMOVED):
-            return f"{key} is unknown: nobody wants it"
+            return self._absent(key)
         return f"{key} is {state.value}"
+
+    def _absent(self, key: str) -> str:
+        """Return why nothing is known under a key: its descriptor may know of its coming."""
+        why = self._asked(key)
+        return f"{key} is not there: {why}" if why else f"{key} is unknown: nobody wants it"
+
+    def _asked(self, key: str) -> str:
+        try:
+            binding = self._registry.find(key)
+        except InvalidValue:  # two select it
+            return ""
+        if binding is None or binding.why_absent is None:
+            return ""
+        try:
+            return str(binding.why_absent(key) or "")[:_MAX_REASON]
+        except Exception:
+            logger.exception("descriptor %s: why_absent() failed on %s", binding.name, key)
+            return ""
 
 
 def _missing_any(group: DependsOnAny) -> Unmet:

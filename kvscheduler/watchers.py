@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 
 from .graph import Graph
 from .model import ValueState, ValueStatus
+from .registry import Registry
 from .status import Statuses
 
 __all__ = ["Watchers"]
@@ -18,8 +19,9 @@ _GONE = (ValueState.NONEXISTENT, ValueState.REMOVED)
 class Watchers:
     """Everyone who watches; costs nothing while nobody does."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, registry: Registry) -> None:
         self._graph = graph
+        self._registry = registry
         self._open: dict[_Watcher, None] = {}
         self._closed = False
 
@@ -48,7 +50,7 @@ class Watchers:
         try:
             while await watcher.wait():
                 keys = watcher.take()
-                statuses = Statuses(self._graph)
+                statuses = Statuses(self._graph, self._registry)
                 for key in keys:
                     status = statuses.status(key)
                     if watcher.shows(status):

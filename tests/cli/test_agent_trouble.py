@@ -99,12 +99,15 @@ def test_more_than_an_agent_takes_at_once(machine: Machine) -> None:
 
 
 def applying(agent: Daemon) -> subprocess.Popen[str]:
-    """Start a change that takes its time, and wait until it has been planned."""
+    """Start a change that takes its time, and wait until it has begun."""
     command = [*kvsctl(), "--agent", agent.address, "apply", "many.yaml"]
     running = agent.machine.start(*command)
     assert running.stdout is not None
     while not (line := running.stdout.readline()).startswith("Plan: "):
         assert line
+    # The plan is one call to the agent, the change another one.
+    while not agent.machine.namespaces():
+        assert running.poll() is None
     return running
 
 

@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -39,6 +40,7 @@ ip -6 address add 2001:db8:1::1/64 dev {0} nodad
 ip route add 198.51.100.0/24 via 192.0.2.9
 ip neigh add 192.0.2.7 lladdr 02:00:00:00:00:07 dev {0} nud permanent
 """
+SETTLED_S = 30.0
 PROBE = ("iptables", "-w", "-N", "probe")
 THEIR_FILTER = "iptables -A INPUT -s 198.51.100.0/24 -j DROP\n"
 
@@ -69,6 +71,7 @@ class Machine:
         self.bench = Bench(folder)
         self.has_filters = not subprocess.run(PROBE, check=False, capture_output=True).returncode
         self._make_theirs()
+        self._settle()
         self.before = self.shown()
         self._raw = self._all_raw()
 
@@ -82,6 +85,18 @@ class Machine:
         self.do("", f"ip link set lo up\n{ours}{network}{filters}")
         far = THEIR_LINKS.format("far") + THEIR_NETWORK.format("far")
         self.do(THEIRS, f"ip link set lo up\n{far}{filters}")
+
+    def _settle(self) -> None:
+        """Wait until the kernel has noticed that all of their links are up: it does so later."""
+        late = time.monotonic() + SETTLED_S
+        for place in ("", THEIRS):
+            while any(one["operstate"] != "UP" for one in self._cables(place)):
+                assert time.monotonic() < late, self._cables(place)
+                time.sleep(0.02)
+
+    def _cables(self, place: str) -> list[dict[str, Any]]:
+        links = json.loads(raw(self.bench, place)["ip -j -d link show"])
+        return [one for one in links if one["link_type"] == "ether"]
 
     def clean(self) -> None:
         """Remove all that is left, after a failure."""
@@ -110,9 +125,17 @@ class Machine:
         expected = Witness(data, self.bench.kernel.owner, self.before).expected()
         return differences(expected, self.shown())
 
-    def is_as_before(self) -> bool:
-        """Tell whether there is nothing of ours, and of others what there was: to the byte."""
-        return self._all_raw() == self._raw and not differences(self.before, self.shown())
+    def traces(self) -> list[str]:
+        """Return what is not as it was before us, of ours or of others: to the byte."""
+        found = [
+            f"{place or 'here'}: {command}: {before} is now {now}"
+            for (place, told), (_, told_now) in zip(
+                self._raw.items(), self._all_raw().items(), strict=True
+            )
+            for (command, before), now in zip(told.items(), told_now.values(), strict=True)
+            if before != now
+        ]
+        return found + differences(self.before, self.shown())
 
     def scheduler(self, **more: Any) -> Scheduler:
         descriptors = linux.descriptors(kernel=self.bench.kernel)

@@ -52,7 +52,7 @@ def play(bench: Bench, scenario: Any) -> None:
             async with machine.scheduler() as scheduler:
                 await scenario(machine, scheduler)
                 (await apply(scheduler, config())).check()
-                assert machine.is_as_before()
+                assert machine.traces() == []
 
         try:
             machine.bench.run(whole())

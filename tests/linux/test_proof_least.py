@@ -107,7 +107,7 @@ def count(bench: Bench, resync: str | None) -> None:
                 assert machine.wrong(data) == []
                 taken[name] = tally.total
             (await have(scheduler, {})).check()
-            assert machine.is_as_before()
+            assert machine.traces() == []
 
     try:
         machine.bench.run(scenario())

@@ -98,7 +98,8 @@ def _differences(world: World, due: Expected, edge: Edge | None) -> Iterator[str
     if others != {**due.strangers, **left, **due.borrowed}:
         yield f"strangers are {others}, not {due.strangers} with {due.borrowed}"
     # The state alone: what else status() tells takes a tenth of a run.
-    state = Statuses(world.scheduler._engine.graph).state
+    engine = world.scheduler._engine
+    state = Statuses(engine.graph, engine.registry).state
     yield from problems({key: state(key) for key in due.states}, due.states)
     if edge is not None and due is edge.after:
         for key in edge.gone:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
@@ -26,6 +27,8 @@ KEPT: Final = 10_000
 PERIOD_S: Final = 0.1
 LINKS: Final = "linux-interface"
 MAX_FILTERS: Final = 100
+# After so many interfaces others on the loop are let in.
+_BREATH: Final = 200
 _MASK: Final = 0xFFFF_FFFF
 _THERE: Final = (ValueState.CONFIGURED, ValueState.OBTAINED, ValueState.DISCOVERED)
 _OPERATION: Final = {"up": InterfaceState.UP, "down": InterfaceState.DOWN}
@@ -92,28 +95,44 @@ class Interfaces:
         self._row = row
         self._clock = clock
         self._last: dict[str, InterfaceState] = {}
+        # In order, each once: an interface and all that it derives change together.
+        self._moved: dict[str, None] = {}
+        self._has_news = asyncio.Event()
 
     async def run(self) -> None:
-        """Look at what was done to interfaces as well: not all of it shows in a status."""
+        """Look at what has moved, also by what was done: not all of it shows in a status."""
         history = self._scheduler.history
         seen = _newest(history)
         while True:
-            await asyncio.sleep(PERIOD_S)
-            if (newest := _newest(history)) == seen:
-                continue
-            for result in history:
-                if result.number > seen:
-                    for one in result.operations:
-                        self._look_at(one.operation.key)
-            seen = newest
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PERIOD_S):
+                    await self._has_news.wait()
+            self._has_news.clear()
+            if (newest := _newest(history)) != seen:
+                for result in history:
+                    if result.number > seen:
+                        for one in result.operations:
+                            self._note(one.operation.key)
+                seen = newest
+            await self._look_at_all()
 
     def hear(self, status: ValueStatus) -> None:
-        """Look what a status that has changed means for its interface."""
-        self._look_at(status.base or status.key)
+        """Have an interface looked at, whose status has changed, or that of what it derives."""
+        if self._note(status.base or status.key):
+            self._has_news.set()
 
-    def _look_at(self, key: str) -> None:
-        if key.startswith(keys.INTERFACE):
+    def _note(self, key: str) -> bool:
+        if not key.startswith(keys.INTERFACE):
+            return False
+        self._moved[key] = None
+        return True
+
+    async def _look_at_all(self) -> None:
+        moved, self._moved = self._moved, {}
+        for count, key in enumerate(moved, 1):
             self._look(key)
+            if count % _BREATH == 0:
+                await asyncio.sleep(0)
 
     def _look(self, key: str) -> None:
         value = self._value(key)

@@ -99,6 +99,8 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
         if field not in (kind.field, None):
             text = f"does not belong to the type {Interface.Type.Name(value.type)}"
             raise InvalidValue(text, (field,))
+        if value.made_by and value.type != Interface.EXISTING:
+            raise InvalidValue("only an EXISTING interface is made by others", ("made_by",))
         kind.validate(value)
 
     def equivalent(self, key: str, old: Interface, new: Interface) -> bool:
@@ -108,7 +110,8 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
     def _normal(self, value: Interface) -> Interface:
         normal = copy_of(value)
         kind = self._kinds.get(value.type)
-        normal.protected = False  # says nothing about the kernel
+        normal.protected = False  # says nothing about the kernel, as the next
+        normal.made_by = ""
         normal.host_if_name = link.host_name(value)
         normal.phys_address = "" if value.link_only else value.phys_address.lower()
         normal.mtu = value.mtu or (kind.default_mtu if kind else None) or 0

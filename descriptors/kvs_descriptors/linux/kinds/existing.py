@@ -38,8 +38,10 @@ class Existing(Lent):
                 raise InvalidValue("an expected address is no allocated one", where)
 
     def dependencies(self, value: Interface) -> Iterable[Depends]:
-        """Need the interface to be there, and up."""
-        return [Depends(keys.host_interface(link.host_name(value)), "host-interface-exists")]
+        """Need the interface to be there, and up, and what makes it, where that is named."""
+        yield Depends(keys.host_interface(link.host_name(value)), "host-interface-exists")
+        if value.made_by:
+            yield Depends(value.made_by, "maker-exists")
 
     def is_touched(self, value: Interface) -> bool:
         """Tell whether its settings are ours to make."""

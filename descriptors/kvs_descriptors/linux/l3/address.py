@@ -77,8 +77,10 @@ class AddressDescriptor(Descriptor[Message, str]):
         return key.startswith(self.key_prefix) and keys.parse_address(key) is not None
 
     def dependencies(self, key: str, value: Message) -> Iterable[Depends]:
-        """Need the allocation, of an address that goes by a reference, and the VRF, if any."""
+        """Need the interface, the allocation that a reference goes by, and the VRF, if any."""
         interface, text = _parse(key)
+        # Not always the base: who wants one of others' may bring it along with its addresses.
+        yield Depends(keys.interface(interface), "interface-exists")
         yield from reference.needs(text, interface)
         yield from needs_vrf(interface, value)
 

@@ -10,7 +10,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Interface(_message.Message):
-    __slots__ = ("name", "type", "namespace", "host_if_name", "enabled", "ip_addresses", "phys_address", "mtu", "link_only", "vrf_master_interface", "ipv4_forwarding", "protected", "veth", "tap", "vrf_dev", "bridge", "vlan", "vxlan", "macvlan", "ipvlan", "bond", "tuntap")
+    __slots__ = ("name", "type", "namespace", "host_if_name", "enabled", "ip_addresses", "phys_address", "mtu", "link_only", "vrf_master_interface", "ipv4_forwarding", "made_by", "protected", "veth", "tap", "vrf_dev", "bridge", "vlan", "vxlan", "macvlan", "ipvlan", "bond", "tuntap")
     class Type(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         UNDEFINED: _ClassVar[Interface.Type]
@@ -52,6 +52,7 @@ class Interface(_message.Message):
     LINK_ONLY_FIELD_NUMBER: _ClassVar[int]
     VRF_MASTER_INTERFACE_FIELD_NUMBER: _ClassVar[int]
     IPV4_FORWARDING_FIELD_NUMBER: _ClassVar[int]
+    MADE_BY_FIELD_NUMBER: _ClassVar[int]
     PROTECTED_FIELD_NUMBER: _ClassVar[int]
     VETH_FIELD_NUMBER: _ClassVar[int]
     TAP_FIELD_NUMBER: _ClassVar[int]
@@ -74,6 +75,7 @@ class Interface(_message.Message):
     link_only: bool
     vrf_master_interface: str
     ipv4_forwarding: bool
+    made_by: str
     protected: bool
     veth: VethLink
     tap: TapLink
@@ -85,7 +87,7 @@ class Interface(_message.Message):
     ipvlan: IpvlanLink
     bond: BondLink
     tuntap: TunTapLink
-    def __init__(self, name: _Optional[str] = ..., type: _Optional[_Union[Interface.Type, str]] = ..., namespace: _Optional[_Union[_namespace_pb2.NetNamespace, _Mapping]] = ..., host_if_name: _Optional[str] = ..., enabled: bool = ..., ip_addresses: _Optional[_Iterable[str]] = ..., phys_address: _Optional[str] = ..., mtu: _Optional[int] = ..., link_only: bool = ..., vrf_master_interface: _Optional[str] = ..., ipv4_forwarding: bool = ..., protected: bool = ..., veth: _Optional[_Union[VethLink, _Mapping]] = ..., tap: _Optional[_Union[TapLink, _Mapping]] = ..., vrf_dev: _Optional[_Union[VrfDevLink, _Mapping]] = ..., bridge: _Optional[_Union[BridgeLink, _Mapping]] = ..., vlan: _Optional[_Union[VlanLink, _Mapping]] = ..., vxlan: _Optional[_Union[VxlanLink, _Mapping]] = ..., macvlan: _Optional[_Union[MacvlanLink, _Mapping]] = ..., ipvlan: _Optional[_Union[IpvlanLink, _Mapping]] = ..., bond: _Optional[_Union[BondLink, _Mapping]] = ..., tuntap: _Optional[_Union[TunTapLink, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., type: _Optional[_Union[Interface.Type, str]] = ..., namespace: _Optional[_Union[_namespace_pb2.NetNamespace, _Mapping]] = ..., host_if_name: _Optional[str] = ..., enabled: bool = ..., ip_addresses: _Optional[_Iterable[str]] = ..., phys_address: _Optional[str] = ..., mtu: _Optional[int] = ..., link_only: bool = ..., vrf_master_interface: _Optional[str] = ..., ipv4_forwarding: bool = ..., made_by: _Optional[str] = ..., protected: bool = ..., veth: _Optional[_Union[VethLink, _Mapping]] = ..., tap: _Optional[_Union[TapLink, _Mapping]] = ..., vrf_dev: _Optional[_Union[VrfDevLink, _Mapping]] = ..., bridge: _Optional[_Union[BridgeLink, _Mapping]] = ..., vlan: _Optional[_Union[VlanLink, _Mapping]] = ..., vxlan: _Optional[_Union[VxlanLink, _Mapping]] = ..., macvlan: _Optional[_Union[MacvlanLink, _Mapping]] = ..., ipvlan: _Optional[_Union[IpvlanLink, _Mapping]] = ..., bond: _Optional[_Union[BondLink, _Mapping]] = ..., tuntap: _Optional[_Union[TunTapLink, _Mapping]] = ...) -> None: ...
 
 class VethLink(_message.Message):
     __slots__ = ("peer_if_name", "rx_checksum_offloading", "tx_checksum_offloading")

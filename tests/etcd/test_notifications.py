@@ -49,6 +49,14 @@ async def lease_of(one: Client, key: str) -> int:
     return entry.lease
 
 
+async def killed(etcd: Etcd) -> None:
+    """Publish, and end as after kill -9: no goodbye can be said."""
+    async with client(etcd.endpoint) as one, publishing(one) as made:
+        made.publish(WEB, b"{}")
+        await until(one, WEB)
+        await one.close()
+
+
 def test_a_key_is_there_until_it_is_taken_away(etcd: Etcd) -> None:
     async def main() -> None:
         async with client(etcd.endpoint) as one, publishing(one) as made:
@@ -75,11 +83,7 @@ def test_keys_go_with_who_holds_them_also_when_killed(etcd: Etcd) -> None:
             await until(one)
 
             with pytest.raises(RuntimeError, match="is closed"):
-                async with client(etcd.endpoint) as theirs, publishing(theirs) as made:
-                    made.publish(WEB, b"{}")
-                    await until(one, WEB)
-                    # As after kill -9: no goodbye can be said.
-                    await theirs.close()
+                await killed(etcd)
             assert await one.get(GLOBAL + WEB) is not None
             await until(one)
 

@@ -258,6 +258,7 @@ def test_the_interface_of_a_single_client_is_derived_and_waits_for_the_client(
             status = hosted.scheduler.status("interface/nsm0")
             assert status.state is ValueState.PENDING
             assert status.unmet[0].key == keys.served("web", "nsm0")
+            assert "no client is connected" in status.unmet[0].cause
 
             made = await ask(mesh)
             await until(lambda: bool(interfaces.there))

@@ -51,6 +51,11 @@ def state(scheduler: Scheduler, key: str) -> ValueState:
     return scheduler.status(key).state
 
 
+def why(scheduler: Scheduler) -> str:
+    (unmet,) = scheduler.status("dependent/one").unmet
+    return unmet.cause
+
+
 async def want(scheduler: Scheduler, **wanted: str) -> None:
     async with scheduler.transaction() as txn:
         for name, value in wanted.items():
@@ -67,6 +72,7 @@ def test_values_may_wait_for_an_endpoint_that_comes_and_goes(mesh: Mesh) -> None
             await want(scheduler, one=ONE, any=f"{keys.FOUND}{NS}/endpoint/")
             assert state(scheduler, "dependent/one") is ValueState.PENDING
             assert state(scheduler, "dependent/any") is ValueState.PENDING
+            await until(lambda: "no such endpoint is registered" in why(scheduler))
 
             presence = Presence(links, plain(server, "one"))
             async with running(presence.run()):

@@ -43,7 +43,7 @@ Story = Callable[[Hosted], Awaitable[None]]
 
 @pytest.fixture
 def host(mesh: Mesh, tmp_path: Path) -> Host:
-    return Host(mesh, tmp_path)
+    return Host.at(mesh, tmp_path)
 
 
 def play(host: Host, story: Story) -> None:
@@ -436,3 +436,14 @@ def test_whatever_the_webinar_configures_is_valid() -> None:
     )
 
     meaning.check(keys.endpoint("cnf-nat-example"), value, SITE)
+
+
+def test_an_interface_of_a_client_here_is_not_given_away(mesh: Mesh, host: Host) -> None:
+    async def whole() -> None:
+        async with host.running(reserved=["nsm0", "nsm1"]) as hosted:
+            await hosted.put(endpoint())
+            await hosted.until_registered()
+
+            assert (await ask(mesh)).mechanism.parameters["name"] == "nsm2"
+
+    asyncio.run(whole())

@@ -92,7 +92,7 @@ def test_what_is_found_says_what_it_advertises_and_changes_with_it(
     key = keys.found(NS, "agent-web")
 
     async def story() -> None:
-        async with Host(mesh, tmp_path).running(more=[Dependent()]) as hosted:
+        async with Host.at(mesh, tmp_path).running(more=[Dependent()]) as hosted:
 
             def found() -> FoundEndpoint:
                 there = hosted.scheduler.values(key, view="configured")

@@ -97,7 +97,7 @@ def test_each_label_of_a_registered_endpoint_is_published_until_it_goes(
     mesh: Mesh, tmp_path: Path
 ) -> None:
     async def story() -> None:
-        async with Host(mesh, tmp_path).running() as hosted:
+        async with Host.at(mesh, tmp_path).running() as hosted:
             value = endpoint(advertised_labels=labels(app="web", tier="1"))
             await hosted.put(value)
             await until(lambda: len(hosted.published) == 2)
@@ -116,7 +116,7 @@ def test_each_label_of_a_registered_endpoint_is_published_until_it_goes(
 def test_what_is_not_registered_is_not_published(mesh: Mesh, tmp_path: Path) -> None:
     async def story() -> None:
         mesh.manager.kill()
-        async with Host(mesh, tmp_path).running() as hosted:
+        async with Host.at(mesh, tmp_path).running() as hosted:
             await hosted.put(endpoint(advertised_labels=labels(app="web")))
             await hosted.until_failed()
 

@@ -13,6 +13,8 @@ from google.protobuf.message import Message
 
 from kvs_descriptors import netalloc
 from kvs_descriptors.linux import keys
+from kvs_descriptors.nsm import keys as nsm_keys
+from kvs_proto.cnf.nsm.nsm_pb2 import NetworkServiceClient, NetworkServiceEndpoint
 from kvscheduler import Unreadable
 from ligato.linux.interfaces.interface_pb2 import Interface
 from ligato.linux.iptables.iptables_pb2 import RuleChain
@@ -58,6 +60,8 @@ class Model:
     category: str = "config"
     # Those of the needed fields that a key is made of, where it is not all of them.
     of_key: tuple[str, ...] = ()
+    # Whether it takes a process that goes on; kvsctl alone does its work and ends.
+    takes_agent: bool = False
 
     @property
     def name(self) -> str:
@@ -150,6 +154,31 @@ MODELS = (
         needed=("name",),
         key=lambda value: keys.rule_chain(value.name),
         template="{{.Name}}",
+    ),
+    Model(
+        module="cnf.nsm",
+        version="v1",
+        kind="client",
+        section="nsm_config",
+        field="clients",
+        message=NetworkServiceClient,
+        needed=("name",),
+        key=lambda value: nsm_keys.client(value.name),
+        template="{{.Name}}",
+        takes_agent=True,
+    ),
+    Model(
+        module="cnf.nsm",
+        version="v1",
+        kind="endpoint",
+        section="nsm_config",
+        field="endpoints",
+        message=NetworkServiceEndpoint,
+        needed=("network_service",),
+        # The predecessor's endpoints have no names.
+        key=lambda value: nsm_keys.endpoint(value.name or value.network_service),
+        template="{{if .Name}}{{.Name}}{{else}}{{.NetworkService}}{{end}}",
+        takes_agent=True,
     ),
 )
 

@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import kvs_agent.models  # noqa: F401 - loads the classes that a journal can hold
 from kvs_descriptors import linux
-from kvscheduler import Scheduler
+from kvs_descriptors.nsm.interfaces import Interface, InterfaceWish
+from kvs_proto.cnf.nsm.nsm_pb2 import MEM_INTERFACE
+from kvscheduler import Derived, Descriptor, Scheduler
+from ligato.linux.interfaces.interface_pb2 import Interface as LinuxInterface
 
-__all__ = ["DEADLINE_S", "MAX_PARALLEL", "linux_scheduler"]
+__all__ = ["DEADLINE_S", "MAX_PARALLEL", "linux_interface", "linux_scheduler"]
 
 # Both ends of a cable should be under way together, and the kernel answers at once: what limits
 # the requests in flight is each namespace's socket, not this.
@@ -38,3 +43,30 @@ def linux_scheduler(
         max_parallel=max_parallel,
         deadline_s=deadline_s,
     )
+
+
+def linux_interface(descriptors: Iterable[Descriptor[Any, Any]]) -> Interface:
+    """Return how interfaces that a mesh makes are configured by the Linux among descriptors.
+
+    What Linux would derive from such an interface is derived along with it: derived values
+    derive nothing.
+    """
+    by_linux = next(one for one in descriptors if isinstance(one, linux.InterfaceDescriptor))
+
+    def interface(wish: InterfaceWish) -> Iterator[Derived]:
+        if wish.interface_type == MEM_INTERFACE:
+            return  # VPP's to configure
+        value = LinuxInterface(
+            name=wish.name,
+            type=LinuxInterface.EXISTING,
+            enabled=True,
+            host_if_name=wish.name,
+            ip_addresses=wish.ip_addresses,
+            phys_address=wish.phys_address,
+            made_by=wish.made_by,
+        )
+        key = linux.keys.interface(wish.name)
+        yield Derived(key, value)
+        yield from by_linux.derived(key, value)
+
+    return interface

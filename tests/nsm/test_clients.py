@@ -23,7 +23,7 @@ from tests.nsm.mesh import Mesh
 from tests.nsm.serving import NS, OURS, Pool, linked, running, served, until
 from tests.nsm.serving import endpoint as ours
 
-CLIENT, CONNECTION = keys.client("c"), keys.connection("c")
+CLIENT, CONNECTION = keys.client("c"), keys.connection("c", NS)
 PLACE = Place(name="agent", namespace=OURS, sockets=Path("/run/memif"))
 
 
@@ -119,11 +119,12 @@ def test_a_changed_client_is_one_connection_still(mesh: Mesh) -> None:
 
             labels = [ConnectionLabel(key="app", value="web")]
             await put(scheduler, client(outgoing_labels=labels))
-            await scheduler.settle()
-            await until(lambda: connection(scheduler) is not None)
 
-            (held,) = server.book.connections.values()
-            assert dict(held.labels) == {"app": "web"}
+            def told() -> list[dict[str, str]]:
+                return [dict(one.labels) for one in server.book.connections.values()]
+
+            await until(lambda: told() != [{}])
+            assert told() == [{"app": "web"}]
 
     asyncio.run(story())
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -105,6 +105,7 @@ async def engine(
 
     from .engine import Engine  # noqa: PLC0415 - as above
 
+    _tell_what_takes_an_agent(wanted or {})
     state = settings.state if begins or is_begun(settings.state) else None
     async with linux_scheduler(state, watch=watch, **settings.limits) as scheduler:
         await scheduler.refresh(wanted=wanted)
@@ -141,7 +142,19 @@ def planned(wanted: Mapping[str, object]) -> Plan:
     """Return what making these values of nothing would take; looks at nothing but them."""
     from kvs_agent.wiring import linux_scheduler  # noqa: PLC0415 - as above
 
+    _tell_what_takes_an_agent(wanted)
     transaction = linux_scheduler(None).transaction("kvsctl validate")
     for key, value in wanted.items():
         transaction.set(key, value)
     return transaction.plan()
+
+
+def _tell_what_takes_an_agent(wanted: Iterable[str]) -> None:
+    """Say which values nothing will come of without an agent, which holds on to them."""
+    from kvs_agent.models import of_key  # noqa: PLC0415 - protobuf: as above
+
+    held = sorted(key for key in wanted if (model := of_key(key)) and model.takes_agent)
+    if held:
+        more = f" and {len(held) - 1} more" if len(held) > 1 else ""
+        text = "has to be held by an agent, so nothing comes of it here: kvsctl --agent"
+        click.echo(f"note: {held[0]}{more} {text}", err=True)

@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 from kvs_agent.sources import yaml_guard
 from kvs_agent.sources.problems import ConfigError, Problem
 
-__all__ = ["Setting", "read", "setting", "settings_of"]
+__all__ = ["Setting", "read", "seconds", "setting", "settings_of"]
 
 S = TypeVar("S")
 
@@ -113,7 +113,7 @@ def _known(key: str, known: Mapping[str, Setting]) -> Setting:
 
 def _converted(value: Any, one: Setting) -> Any:
     if one.is_duration:
-        return _seconds(value)
+        return seconds(value)
     wanted = _bare(one.type)
     origin = typing.get_origin(wanted)
     if origin is tuple:
@@ -160,7 +160,8 @@ def _scalar(value: Any, kind: Any) -> Any:
     return Path(value) if kind is Path else value
 
 
-def _seconds(value: Any) -> float:
+def seconds(value: Any) -> float:
+    """Return how long a duration is, as Go writes it; ``ValueError`` for what is none."""
     if isinstance(value, str) and (found := _DURATION.fullmatch(value)):
         return float(found[1]) * _UNITS_S[found[2]]
     if isinstance(value, int) and not isinstance(value, bool):

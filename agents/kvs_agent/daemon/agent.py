@@ -49,6 +49,7 @@ class Server(Protocol):
 class Agent:
     """One agent, made of parts that are given; ``run`` is its whole life.
 
+    ``background`` runs from before the engine begins until it has ended: descriptors need it.
     ``sources`` names those whose holdings are kept until they have been read for the first time.
     ``first`` is done before the servers answer: the first look at files. ``again`` is done when
     it is told to reload, beside that: passwords and certificates.
@@ -57,6 +58,7 @@ class Agent:
     core: Core
     store: Store
     sources: Sequence[str]
+    background: Sequence[Part] = ()
     parts: Sequence[Part] = ()
     servers: Sequence[Server] = ()
     first: Sequence[Callable[[], Awaitable[None]]] = ()
@@ -68,7 +70,7 @@ class Agent:
         core = self.core
         for part in ("engine", "northbound"):
             core.health.report(part, State.INIT)
-        async with core.scheduler, asyncio.TaskGroup() as tasks:
+        async with _beside(self.background), core.scheduler, asyncio.TaskGroup() as tasks:
             result = await core.orchestrator.start(self.sources)
             _tell_start(result)
             core.health.report("engine", State.OK)
@@ -140,6 +142,15 @@ class Agent:
             past.add(*new)
         except PastError as error:
             logger.warning("%s", error)
+
+
+@contextlib.asynccontextmanager
+async def _beside(parts: Sequence[Part]) -> AsyncIterator[None]:
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(part.run(), name=repr(part)) for part in parts]
+        yield
+        for one in running:
+            one.cancel()
 
 
 def _tell_start(result: TransactionResult) -> None:

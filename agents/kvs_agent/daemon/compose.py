@@ -15,6 +15,7 @@ from kvs_agent.orchestrator import Feed, Orchestrator, Store
 from kvs_agent.past import Past
 from kvs_agent.recording import Limits
 from kvs_agent.sources.folder import Folder
+from kvs_agent.wiring import linux_interface
 from kvs_descriptors.linux import with_namespaces
 from kvscheduler import Descriptor, Scheduler
 
@@ -24,6 +25,8 @@ from .settings import EngineSettings
 
 if TYPE_CHECKING:
     from kvs_agent.northbound.rest import RestServer
+
+    from .mesh import Mesh
 
 __all__ = ["compose"]
 
@@ -38,6 +41,10 @@ def compose(settings: Settings, descriptors: Iterable[Descriptor[Any, Any]]) -> 
 
     Raises ``StoreError`` where these cannot be used.
     """
+    descriptors = list(descriptors)
+    mesh = _mesh(settings, descriptors)
+    if mesh is not None:
+        descriptors += mesh.descriptors
     core, store = _core(settings, descriptors)
     parts: list[Part] = []
     servers: list[Server] = []
@@ -60,6 +67,7 @@ def compose(settings: Settings, descriptors: Iterable[Descriptor[Any, Any]]) -> 
         core=core,
         store=store,
         sources=sources,
+        background=[] if mesh is None else [mesh.part(core.health)],
         parts=parts,
         servers=servers,
         first=first,
@@ -103,6 +111,14 @@ def _implied(value: Any) -> dict[str, object]:
     found: dict[str, object] = {**with_namespaces({"": value})}
     del found[""]
     return found
+
+
+def _mesh(settings: Settings, descriptors: Sequence[Descriptor[Any, Any]]) -> Mesh | None:
+    if not settings.nsm.connect_to:
+        return None
+    from .mesh import Mesh  # noqa: PLC0415 - an optional extra: [nsm]
+
+    return Mesh(settings.nsm, settings.label, linux_interface(descriptors))
 
 
 def _etcd(settings: Settings, core: Core) -> Part:

@@ -14,11 +14,19 @@ from kvs_agent.northbound.grpc.settings import GrpcSettings
 from kvs_agent.northbound.rest.settings import RestSettings
 from kvs_agent.sources.problems import ConfigError, Problem
 
-from .settings import AccessSettings, EngineSettings, EtcdSettings, FileSettings, LinuxSettings
+from .settings import (
+    AccessSettings,
+    EngineSettings,
+    EtcdSettings,
+    FileSettings,
+    LinuxSettings,
+    NsmSettings,
+)
 
 __all__ = ["FILES", "Settings", "load"]
 
 S = TypeVar("S")
+C = TypeVar("C", AccessSettings, NsmSettings)
 
 # Settings of the predecessor that mean nothing here, and why.
 _ENGINE_IGNORED: Final = {
@@ -36,11 +44,24 @@ _REST_IGNORED: Final = {
     "enable-token-auth": "tokens are entries of password-file",
 }
 
+# The environment of a mesh, and the settings that say the same.
+_TEXTS: Final = {
+    "NSM_CONNECT_TO": "connect_to",
+    "NSM_NAME": "name",
+    "NSM_LISTEN_ON": "listen_on",
+    "SPIFFE_ENDPOINT_SOCKET": "spiffe_socket",
+}
+_TIMES: Final = {
+    "NSM_MAX_TOKEN_LIFETIME": "token_life_s",
+    "NSM_REQUEST_TIMEOUT": "request_timeout_s",
+}
+
 # Which file says what, in the order of the reference.
 FILES: Final[Mapping[str, tuple[type[Any], Mapping[str, str]]]] = {
     "kvscheduler.conf": (EngineSettings, _ENGINE_IGNORED),
     "initfileregistry.conf": (FileSettings, {}),
     "linux.conf": (LinuxSettings, {}),
+    "nsm.conf": (NsmSettings, {}),
     "etcd.conf": (EtcdSettings, _ETCD_IGNORED),
     "access.conf": (AccessSettings, {}),
     "grpc.conf": (GrpcSettings, _GRPC_IGNORED),
@@ -66,6 +87,7 @@ class Settings:
     files: FileSettings = dataclasses.field(default_factory=FileSettings)
     grpc: GrpcSettings = dataclasses.field(default_factory=GrpcSettings)
     linux: LinuxSettings = dataclasses.field(default_factory=LinuxSettings)
+    nsm: NsmSettings = dataclasses.field(default_factory=NsmSettings)
     rest: RestSettings = dataclasses.field(default_factory=RestSettings)
 
     @property
@@ -78,17 +100,18 @@ def load(places: Settings, variables: Mapping[str, str]) -> Settings:
     """Read the files below ``places.config``; ``ConfigError`` names all that is wrong in one.
 
     Of the predecessor's environment ``variables`` ETCD_ENDPOINTS, ETCD_EXPAND_ENV_VARS and
-    ENABLE_STATUS_PUBLISHING count, before the files.
+    ENABLE_STATUS_PUBLISHING count, before the files; so do those that all of a mesh go by.
     """
     config = places.config
     return dataclasses.replace(
         places,
-        access=_checked(_read(config, AccessSettings), config),
+        access=_checked(_read(config, AccessSettings), config / "access.conf"),
         engine=_read(config, EngineSettings),
         etcd=_with_environment(_read(config, EtcdSettings), variables),
         files=_read(config, FileSettings),
         grpc=_read(config, GrpcSettings),
         linux=_read(config, LinuxSettings),
+        nsm=_checked(_of_mesh(_read(config, NsmSettings), variables), config / "nsm.conf"),
         rest=_read(config, RestSettings),
     )
 
@@ -98,13 +121,26 @@ def _read(folder: Path, kind: type[S]) -> S:
     return conf.read(folder / name, kind, ignored)
 
 
-def _checked(settings: AccessSettings, folder: Path) -> AccessSettings:
+def _checked(settings: C, file: Path) -> C:
     try:
-        settings.access()
+        settings.check()
     except ValueError as error:
-        file = str(folder / "access.conf")
-        raise ConfigError([Problem(text=str(error), file=file)]) from error
+        raise ConfigError([Problem(text=str(error), file=str(file))]) from error
     return settings
+
+
+def _of_mesh(settings: NsmSettings, variables: Mapping[str, str]) -> NsmSettings:
+    """Return settings with those of the environment, where all of a mesh look for them."""
+    given: dict[str, Any] = {
+        field: variables[name] for name, field in _TEXTS.items() if variables.get(name)
+    }
+    for name, field in _TIMES.items():
+        if variables.get(name):
+            try:
+                given[field] = conf.seconds(variables[name])
+            except ValueError as error:
+                raise ConfigError([Problem(text=str(error), file=name)]) from error
+    return dataclasses.replace(settings, **given)
 
 
 def _with_environment(settings: EtcdSettings, variables: Mapping[str, str]) -> EtcdSettings:

@@ -10,6 +10,7 @@ from typing import Final
 
 from kvs_agent.core.conf import setting
 from kvs_agent.northbound.access import Access, role_of
+from kvs_descriptors.nsm.wire.address import Address
 
 __all__ = [
     "DEFAULT_LABEL",
@@ -18,6 +19,7 @@ __all__ = [
     "EtcdSettings",
     "FileSettings",
     "LinuxSettings",
+    "NsmSettings",
 ]
 
 DEFAULT_LABEL: Final = "vpp1"
@@ -123,6 +125,10 @@ class AccessSettings:
         default="admin",
     )
 
+    def check(self) -> None:
+        """Refuse with ``ValueError`` a role that there is not."""
+        self.access()
+
     def access(self) -> Access:
         """Return who may do what; ``ValueError`` for a role that there is not."""
         return Access(
@@ -173,3 +179,94 @@ class EtcdSettings:
         "Whether $NAME in values stands for a variable of the agent's environment.",
         default=False,
     )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NsmSettings:
+    """Network Service Mesh; without a manager to connect to it is not used.
+
+    The variables of the environment that are named here count before the file.
+    """
+
+    connect_to: str = setting(
+        "connect-to",
+        "Where the manager is: tcp://host:port or unix:///path. NSM_CONNECT_TO",
+        default="",
+    )
+    name: str = setting(
+        "name",
+        "What the agent is called in the mesh, where no other may be called so; empty: its label."
+        " NSM_NAME",
+        default="",
+    )
+    spiffe_socket: str = setting(
+        "spiffe-endpoint-socket",
+        "Where the agent gets its identity: the SPIFFE Workload API, unix:///path or"
+        " tcp://address:port. SPIFFE_ENDPOINT_SOCKET",
+        default="",
+    )
+    insecure: bool = setting(
+        "insecure",
+        "Whether nothing is proved and everybody is believed; taken only where all of it stays on"
+        " this machine.",
+        default=False,
+    )
+    listen_on: str = setting(
+        "listen-on",
+        "Where endpoints are served: tcp://address:port or unix:///path; empty: none are."
+        " NSM_LISTEN_ON",
+        default="",
+    )
+    token_life_s: float = setting(
+        "max-token-lifetime",
+        "How long a proof of ours holds, and so at most a connection that nobody refreshes."
+        " NSM_MAX_TOKEN_LIFETIME",
+        default=600.0,
+        is_duration=True,
+    )
+    request_timeout_s: float = setting(
+        "request-timeout",
+        "How long the mesh may take for a connection. NSM_REQUEST_TIMEOUT",
+        default=15.0,
+        is_duration=True,
+    )
+    namespace: Path | None = setting(
+        "network-namespace",
+        "The agent's network namespace as those see it who make interfaces there; none: by its"
+        " process.",
+        default=None,
+    )
+    sockets: Path = setting(
+        "socket-folder", "Below which the sockets of memifs have to be.", default=Path("/run/vpp")
+    )
+
+    def check(self) -> None:
+        """Refuse with ``ValueError`` what cannot work, or would be open to others."""
+        if not self.connect_to:
+            return
+        addresses = {"connect-to": self.connect_to, "listen-on": self.listen_on}
+        for key, text in addresses.items():
+            self._check_address(key, text)
+        if not self.insecure and not self.spiffe_socket:
+            text = "it takes an identity, or insecure: true where all stays on this machine"
+            raise ValueError(f"spiffe-endpoint-socket: {text}")
+        if self.insecure and self.spiffe_socket:
+            raise ValueError("insecure: there is a spiffe-endpoint-socket as well")
+        if self.token_life_s < _LEAST_LIFE_S:
+            raise ValueError(f"max-token-lifetime: less than {_LEAST_LIFE_S:g} seconds")
+        if self.request_timeout_s <= 0:
+            raise ValueError("request-timeout: no time at all")
+
+    def _check_address(self, key: str, text: str) -> None:
+        if not text:
+            return
+        try:
+            address = Address.parse(text)
+        except ValueError as error:
+            raise ValueError(f"{key}: {error}") from error
+        if self.insecure and not address.is_local:
+            raise ValueError(f"insecure: {key} is not on this machine: {text}")
+
+
+# Who refreshes in a fifth of that needs some time to do it.
+_LEAST_LIFE_S: Final = 10.0

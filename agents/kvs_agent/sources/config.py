@@ -18,7 +18,7 @@ from kvs_descriptors.linux import with_namespaces
 from ligato.configurator.configurator_pb2 import Config
 
 from ..models import MODELS, Model
-from . import yaml_guard
+from . import resources, yaml_guard
 from .problems import ConfigError, Problem
 
 __all__ = ["Configuration", "Place", "from_data", "load", "load_raw", "load_text", "to_data"]
@@ -149,7 +149,7 @@ def _merge(files: Iterable[tuple[str, bytes]], limits: yaml_guard.Limits) -> _Re
     reader = _Reader()
     for file, raw in files:
         try:
-            reader.take(file, yaml_guard.parse(raw, file, limits))
+            reader.take_all(file, yaml_guard.parse_all(raw, file, limits))
         except ConfigError as error:
             reader.problems += error.problems
             reader.is_silent = False
@@ -170,6 +170,33 @@ class _Reader:
         if self.problems:
             raise ConfigError(self.problems)
         return Configuration(self.values, self.places)
+
+    def take_all(self, file: str, documents: Sequence[yaml_guard.Document]) -> None:
+        """Take in a file: one document, or the predecessor's resources, one after another."""
+        if all(map(resources.is_resource, documents)):
+            for document in documents:
+                self._take_resource(file, document)
+            return
+        for document in documents[1:]:
+            text = "a second document: give each a file of its own"
+            self.problems.append(Problem(text=text, file=file, line=document.begins))
+        self.take(file, documents[0])
+
+    def _take_resource(self, file: str, document: yaml_guard.Document) -> None:
+        self.is_silent = self.is_silent and not resources.is_ours(document)
+        for found in resources.items(document, file):
+            if isinstance(found, Problem):
+                self.problems.append(found)
+                continue
+            message: Any = found.model.message.DESCRIPTOR
+            place = Place(file, found.path, found.lines, message)
+            faults = list(shape.faults(found.data, message, found.path))
+            for path, text in faults:
+                line = _nearest(found.lines, path)
+                problem = Problem(text=text, file=file, line=line, field=_dotted(path))
+                self.problems.append(problem)
+            if not faults:
+                self._add(found.model, found.data, place)
 
     def take(
         self, file: str, document: yaml_guard.Document, above: tuple[str | int, ...] = ()

@@ -19,7 +19,7 @@ import yaml
 
 from .problems import ConfigError, Problem
 
-__all__ = ["Document", "Limits", "parse"]
+__all__ = ["Document", "Limits", "parse", "parse_all"]
 
 Path = tuple[str | int, ...]
 
@@ -48,10 +48,20 @@ class Document:
 
     data: Any
     lines: dict[Path, int]
+    begins: int = 1
 
 
 def parse(raw: bytes, file: str, limits: Limits | None = None) -> Document:
     """Return the one document of a file; ``ConfigError`` where there is anything else in it."""
+    documents = parse_all(raw, file, limits)
+    if len(documents) > 1:
+        text = "a second document: give each a file of its own"
+        raise _error(text, file, documents[1].begins)
+    return documents[0]
+
+
+def parse_all(raw: bytes, file: str, limits: Limits | None = None) -> list[Document]:
+    """Return the documents of a file, at least one."""
     limits = limits or Limits()
     if len(raw) > limits.max_bytes:
         raise _error(f"more than {limits.max_bytes} bytes", file, 0)
@@ -72,7 +82,7 @@ def parse(raw: bytes, file: str, limits: Limits | None = None) -> Document:
         raise _error(what, file, mark.line + 1 if mark else 0) from None
     except yaml.YAMLError as error:
         raise _error(str(error).partition("\n")[0], file, 0) from None
-    return builder.document()
+    return builder.documents()
 
 
 def _events(text: str) -> Iterator[yaml.Event]:
@@ -115,14 +125,24 @@ class _Builder:
         self._file = file
         self._limits = limits
         self._events = 0
-        self._documents = 0
+        self._documents: list[Document] = []
         self._stack: list[_Frame] = []
+        self._begin(1)
+
+    def documents(self) -> list[Document]:
+        """Return what has been built."""
+        self._end()
+        return self._documents or [Document(None, {(): 1})]
+
+    def _begin(self, line: int) -> None:
         self._data: Any = None
+        self._is_open = False
+        self._begins = line
         self._lines: dict[Path, int] = {(): 1}
 
-    def document(self) -> Document:
-        """Return what has been built."""
-        return Document(self._data, self._lines)
+    def _end(self) -> None:
+        if self._is_open:
+            self._documents.append(Document(self._data, self._lines, self._begins))
 
     def take(self, event: yaml.Event) -> None:
         """Work one event in."""
@@ -141,9 +161,9 @@ class _Builder:
         elif isinstance(event, yaml.AliasEvent):
             raise self._error(f"aliases (*{event.anchor}) are not taken: write it out", line)
         elif isinstance(event, yaml.DocumentStartEvent):
-            self._documents += 1
-            if self._documents > 1:
-                raise self._error("a second document: give each a file of its own", line)
+            self._end()
+            self._begin(line)
+            self._is_open = True
 
     def _refuse_extras(self, event: _Tagged, line: int) -> None:
         if event.anchor is not None:

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Iterable
 
 from kvs_proto.networkservice.connection_pb2 import (
+    DOWN,
     Connection,
     ConnectionEvent,
     Mechanism,
@@ -50,13 +51,18 @@ def monitor(links: Links, name: str, identity: str) -> AsyncGenerator[Connection
 
 
 async def find_mine(links: Links, name: str, identity: str) -> Connection | None:
-    """Return the connection as the manager has it, for who has lost it; None if there is none."""
+    """Return the connection as the manager has it, for who has lost it; None if there is none.
+
+    Older ones of the same name may be there too, and down.
+    """
     events = monitor(links, name, identity)
     async with contextlib.aclosing(events):
         async for event in events:
-            for connection in event.connections.values():
-                segments = connection.path.path_segments
-                if segments and (segments[0].name, segments[0].id) == (name, identity):
-                    return connection
-            return None
+            mine = [one for one in event.connections.values() if _is_of(one, name, identity)]
+            return min(mine, key=lambda one: one.state == DOWN, default=None)
     return None
+
+
+def _is_of(connection: Connection, name: str, identity: str) -> bool:
+    segments = connection.path.path_segments
+    return bool(segments) and (segments[0].name, segments[0].id) == (name, identity)

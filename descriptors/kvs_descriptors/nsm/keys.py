@@ -14,6 +14,7 @@ __all__ = [
     "SERVED",
     "SOUGHT",
     "client",
+    "client_of",
     "connection",
     "endpoint",
     "found",
@@ -40,9 +41,18 @@ def client(name: str) -> str:
     return f"{CLIENT}{name}"
 
 
-def connection(name: str) -> str:
-    """Return the key of the connection that a client has got; the mesh makes it."""
-    return f"{CONNECTION}{name}"
+def connection(name: str, service: str) -> str:
+    """Return the key of the connection that a client has got to a service; the mesh makes it.
+
+    To another service it is another connection: what waits for that one must not be content with
+    this, which is known to stand until its end has been told.
+    """
+    return f"{CONNECTION}{name}/{part(service)}"
+
+
+def client_of(key: str) -> str:
+    """Return the key of the client that a connection's key is of; names hold no slash."""
+    return client(key.removeprefix(CONNECTION).partition("/")[0])
 
 
 def endpoint(name: str) -> str:

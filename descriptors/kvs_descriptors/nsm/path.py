@@ -15,7 +15,7 @@ from kvs_proto.networkservice.connection_pb2 import UP, Connection, PathSegment
 
 from .errors import BadPath
 
-__all__ = ["begin", "enter", "is_mine", "leave", "previous", "resume", "sign"]
+__all__ = ["begin", "enter", "is_mine", "kept", "leave", "previous", "resume", "sign"]
 
 # Real ones have four segments. Who sends more is up to something.
 MAX_SEGMENTS = 64
@@ -39,6 +39,19 @@ def resume(connection: Connection) -> Connection:
     asked.path.index = 0
     asked.id = segments[0].id
     return asked
+
+
+def kept(connection: Connection) -> Connection:
+    """Return what is worth remembering of a connection: all but proofs, which are anew each time.
+
+    With this its client can ask for it again, as long as those before and after remember it too.
+    """
+    found = resume(connection)
+    del found.path.path_segments[:]
+    found.path.path_segments.extend(
+        PathSegment(name=one.name, id=one.id) for one in connection.path.path_segments
+    )
+    return found
 
 
 def enter(connection: Connection, name: str, new_id: Callable[[], str]) -> Connection:

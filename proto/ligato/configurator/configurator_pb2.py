@@ -23,41 +23,42 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from kvs_proto.cnf.nsm import nsm_pb2 as kvs__proto_dot_cnf_dot_nsm_dot_nsm__pb2
 from ligato.linux import linux_pb2 as ligato_dot_linux_dot_linux__pb2
 from ligato.netalloc import netalloc_pb2 as ligato_dot_netalloc_dot_netalloc__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&ligato/configurator/configurator.proto\x12\x13ligato.configurator\x1a\x18ligato/linux/linux.proto\x1a\x1eligato/netalloc/netalloc.proto\"t\n\x06\x43onfig\x12.\n\x0clinux_config\x18\x02 \x01(\x0b\x32\x18.ligato.linux.ConfigData\x12\x34\n\x0fnetalloc_config\x18\x03 \x01(\x0b\x32\x1b.ligato.netalloc.ConfigDataJ\x04\x08\x01\x10\x02\"^\n\x0cNotification\x12\x38\n\x12linux_notification\x18\x02 \x01(\x0b\x32\x1a.ligato.linux.NotificationH\x00\x42\x0e\n\x0cnotificationJ\x04\x08\x01\x10\x02\"d\n\rUpdateRequest\x12+\n\x06update\x18\x01 \x01(\x0b\x32\x1b.ligato.configurator.Config\x12\x13\n\x0b\x66ull_resync\x18\x02 \x01(\x08\x12\x11\n\twait_done\x18\x03 \x01(\x08\"\x10\n\x0eUpdateResponse\"O\n\rDeleteRequest\x12+\n\x06\x64\x65lete\x18\x01 \x01(\x0b\x32\x1b.ligato.configurator.Config\x12\x11\n\twait_done\x18\x03 \x01(\x08\"\x10\n\x0e\x44\x65leteResponse\"\x0c\n\nGetRequest\":\n\x0bGetResponse\x12+\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1b.ligato.configurator.Config\"\r\n\x0b\x44umpRequest\"9\n\x0c\x44umpResponse\x12)\n\x04\x64ump\x18\x01 \x01(\x0b\x32\x1b.ligato.configurator.Config\"P\n\rNotifyRequest\x12\x0b\n\x03idx\x18\x01 \x01(\r\x12\x32\n\x07\x66ilters\x18\x02 \x03(\x0b\x32!.ligato.configurator.Notification\"[\n\x0eNotifyResponse\x12\x10\n\x08next_idx\x18\x01 \x01(\r\x12\x37\n\x0cnotification\x18\x02 \x01(\x0b\x32!.ligato.configurator.Notification2\xa7\x03\n\x13\x43onfiguratorService\x12H\n\x03Get\x12\x1f.ligato.configurator.GetRequest\x1a .ligato.configurator.GetResponse\x12Q\n\x06Update\x12\".ligato.configurator.UpdateRequest\x1a#.ligato.configurator.UpdateResponse\x12Q\n\x06\x44\x65lete\x12\".ligato.configurator.DeleteRequest\x1a#.ligato.configurator.DeleteResponse\x12K\n\x04\x44ump\x12 .ligato.configurator.DumpRequest\x1a!.ligato.configurator.DumpResponse\x12S\n\x06Notify\x12\".ligato.configurator.NotifyRequest\x1a#.ligato.configurator.NotifyResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&ligato/configurator/configurator.proto\x12\x13ligato.configurator\x1a\x1bkvs_proto/cnf/nsm/nsm.proto\x1a\x18ligato/linux/linux.proto\x1a\x1eligato/netalloc/netalloc.proto\"\x9a\x01\n\x06\x43onfig\x12.\n\x0clinux_config\x18\x02 \x01(\x0b\x32\x18.ligato.linux.ConfigData\x12\x34\n\x0fnetalloc_config\x18\x03 \x01(\x0b\x32\x1b.ligato.netalloc.ConfigData\x12$\n\nnsm_config\x18\x64 \x01(\x0b\x32\x10.upnp.ConfigDataJ\x04\x08\x01\x10\x02\"^\n\x0cNotification\x12\x38\n\x12linux_notification\x18\x02 \x01(\x0b\x32\x1a.ligato.linux.NotificationH\x00\x42\x0e\n\x0cnotificationJ\x04\x08\x01\x10\x02\"d\n\rUpdateRequest\x12+\n\x06update\x18\x01 \x01(\x0b\x32\x1b.ligato.configurator.Config\x12\x13\n\x0b\x66ull_resync\x18\x02 \x01(\x08\x12\x11\n\twait_done\x18\x03 \x01(\x08\"\x10\n\x0eUpdateResponse\"O\n\rDeleteRequest\x12+\n\x06\x64\x65lete\x18\x01 \x01(\x0b\x32\x1b.ligato.configurator.Config\x12\x11\n\twait_done\x18\x03 \x01(\x08\"\x10\n\x0e\x44\x65leteResponse\"\x0c\n\nGetRequest\":\n\x0bGetResponse\x12+\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1b.ligato.configurator.Config\"\r\n\x0b\x44umpRequest\"9\n\x0c\x44umpResponse\x12)\n\x04\x64ump\x18\x01 \x01(\x0b\x32\x1b.ligato.configurator.Config\"P\n\rNotifyRequest\x12\x0b\n\x03idx\x18\x01 \x01(\r\x12\x32\n\x07\x66ilters\x18\x02 \x03(\x0b\x32!.ligato.configurator.Notification\"[\n\x0eNotifyResponse\x12\x10\n\x08next_idx\x18\x01 \x01(\r\x12\x37\n\x0cnotification\x18\x02 \x01(\x0b\x32!.ligato.configurator.Notification2\xa7\x03\n\x13\x43onfiguratorService\x12H\n\x03Get\x12\x1f.ligato.configurator.GetRequest\x1a .ligato.configurator.GetResponse\x12Q\n\x06Update\x12\".ligato.configurator.UpdateRequest\x1a#.ligato.configurator.UpdateResponse\x12Q\n\x06\x44\x65lete\x12\".ligato.configurator.DeleteRequest\x1a#.ligato.configurator.DeleteResponse\x12K\n\x04\x44ump\x12 .ligato.configurator.DumpRequest\x1a!.ligato.configurator.DumpResponse\x12S\n\x06Notify\x12\".ligato.configurator.NotifyRequest\x1a#.ligato.configurator.NotifyResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ligato.configurator.configurator_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CONFIG']._serialized_start=121
-  _globals['_CONFIG']._serialized_end=237
-  _globals['_NOTIFICATION']._serialized_start=239
-  _globals['_NOTIFICATION']._serialized_end=333
-  _globals['_UPDATEREQUEST']._serialized_start=335
-  _globals['_UPDATEREQUEST']._serialized_end=435
-  _globals['_UPDATERESPONSE']._serialized_start=437
-  _globals['_UPDATERESPONSE']._serialized_end=453
-  _globals['_DELETEREQUEST']._serialized_start=455
-  _globals['_DELETEREQUEST']._serialized_end=534
-  _globals['_DELETERESPONSE']._serialized_start=536
-  _globals['_DELETERESPONSE']._serialized_end=552
-  _globals['_GETREQUEST']._serialized_start=554
-  _globals['_GETREQUEST']._serialized_end=566
-  _globals['_GETRESPONSE']._serialized_start=568
-  _globals['_GETRESPONSE']._serialized_end=626
-  _globals['_DUMPREQUEST']._serialized_start=628
-  _globals['_DUMPREQUEST']._serialized_end=641
-  _globals['_DUMPRESPONSE']._serialized_start=643
-  _globals['_DUMPRESPONSE']._serialized_end=700
-  _globals['_NOTIFYREQUEST']._serialized_start=702
-  _globals['_NOTIFYREQUEST']._serialized_end=782
-  _globals['_NOTIFYRESPONSE']._serialized_start=784
-  _globals['_NOTIFYRESPONSE']._serialized_end=875
-  _globals['_CONFIGURATORSERVICE']._serialized_start=878
-  _globals['_CONFIGURATORSERVICE']._serialized_end=1301
+  _globals['_CONFIG']._serialized_start=151
+  _globals['_CONFIG']._serialized_end=305
+  _globals['_NOTIFICATION']._serialized_start=307
+  _globals['_NOTIFICATION']._serialized_end=401
+  _globals['_UPDATEREQUEST']._serialized_start=403
+  _globals['_UPDATEREQUEST']._serialized_end=503
+  _globals['_UPDATERESPONSE']._serialized_start=505
+  _globals['_UPDATERESPONSE']._serialized_end=521
+  _globals['_DELETEREQUEST']._serialized_start=523
+  _globals['_DELETEREQUEST']._serialized_end=602
+  _globals['_DELETERESPONSE']._serialized_start=604
+  _globals['_DELETERESPONSE']._serialized_end=620
+  _globals['_GETREQUEST']._serialized_start=622
+  _globals['_GETREQUEST']._serialized_end=634
+  _globals['_GETRESPONSE']._serialized_start=636
+  _globals['_GETRESPONSE']._serialized_end=694
+  _globals['_DUMPREQUEST']._serialized_start=696
+  _globals['_DUMPREQUEST']._serialized_end=709
+  _globals['_DUMPRESPONSE']._serialized_start=711
+  _globals['_DUMPRESPONSE']._serialized_end=768
+  _globals['_NOTIFYREQUEST']._serialized_start=770
+  _globals['_NOTIFYREQUEST']._serialized_end=850
+  _globals['_NOTIFYRESPONSE']._serialized_start=852
+  _globals['_NOTIFYRESPONSE']._serialized_end=943
+  _globals['_CONFIGURATORSERVICE']._serialized_start=946
+  _globals['_CONFIGURATORSERVICE']._serialized_end=1369
 # @@protoc_insertion_point(module_scope)

@@ -7,17 +7,35 @@ import ipaddress
 import re
 from pathlib import Path
 
-from kvs_proto.cnf.nsm.nsm_pb2 import MEM_INTERFACE, NetworkServiceClient
+from kvs_proto.cnf.nsm.nsm_pb2 import (
+    KERNEL_INTERFACE,
+    MEM_INTERFACE,
+    ConnectionInterfaceType,
+    ConnectionLabel,
+    NetworkServiceClient,
+)
 from kvs_proto.networkservice import connection_pb2
 from kvs_proto.nsm.v1.connection_pb2 import Connection, Route
 from kvscheduler import InvalidValue
 
 from .. import addressing, keys, mechanisms
 from ..errors import BadMechanism
+from ..interfaces import InterfaceWish
 
-__all__ = ["check", "established", "preferences", "wanted"]
+__all__ = [
+    "check",
+    "established",
+    "interface",
+    "is_other_connection",
+    "is_same",
+    "leaving",
+    "preferences",
+    "wanted",
+]
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+@-]{0,199}")
+# No label that anybody can want.
+_LEAVING = ConnectionLabel(key="", value="leaving")
 _MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 
 
@@ -51,13 +69,60 @@ def _check_interface(value: NetworkServiceClient) -> None:
         raise InvalidValue(text, ("phys_address",))
 
 
+def labels(value: NetworkServiceClient) -> dict[str, str]:
+    """Return what is sent along."""
+    return {label.key: label.value for label in value.outgoing_labels if label.key}
+
+
+def leaving(value: NetworkServiceClient) -> NetworkServiceClient:
+    """Return a client that is to go and still stands: whoever wants it again has to say so."""
+    marked = NetworkServiceClient()
+    marked.CopyFrom(value)
+    if not any(label.key == _LEAVING.key for label in value.outgoing_labels):
+        marked.outgoing_labels.append(_LEAVING)
+    return marked
+
+
+def kind(value: NetworkServiceClient) -> ConnectionInterfaceType:
+    """Return what the connection is to reach us by."""
+    return value.interface_type or KERNEL_INTERFACE
+
+
+def is_other_connection(old: NetworkServiceClient, new: NetworkServiceClient) -> bool:
+    """Tell whether a client wants something that its connection cannot become."""
+    return (
+        old.network_service != new.network_service
+        or old.interface_name != new.interface_name
+        or kind(old) != kind(new)
+    )
+
+
+def is_same(old: NetworkServiceClient, new: NetworkServiceClient) -> bool:
+    """Tell whether the mesh is asked for the same; addresses are the interface's."""
+    return not is_other_connection(old, new) and _labelled(old) == _labelled(new)
+
+
+def _labelled(value: NetworkServiceClient) -> dict[str, str]:
+    return {label.key: label.value for label in value.outgoing_labels}
+
+
+def interface(value: NetworkServiceClient) -> InterfaceWish:
+    """Return what is to be configured on the interface that the connection comes with."""
+    return InterfaceWish(
+        name=value.interface_name,
+        made_by=keys.connection(value.name, value.network_service),
+        ip_addresses=tuple(value.ip_addresses),
+        phys_address=value.phys_address,
+        interface_type=kind(value),
+    )
+
+
 def wanted(value: NetworkServiceClient) -> connection_pb2.Connection:
     """Return the connection that is asked for.
 
     Addresses of ours are not told: whoever makes the interface would set them.
     """
-    labels = {label.key: label.value for label in value.outgoing_labels}
-    return connection_pb2.Connection(network_service=value.network_service, labels=labels)
+    return connection_pb2.Connection(network_service=value.network_service, labels=labels(value))
 
 
 def preferences(value: NetworkServiceClient, namespace: Path) -> connection_pb2.Mechanism:

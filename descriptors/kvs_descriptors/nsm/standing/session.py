@@ -9,7 +9,7 @@ import dataclasses
 import datetime
 import enum
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from kvs_proto.networkservice import connection_pb2
@@ -17,7 +17,7 @@ from kvs_proto.networkservice.connection_pb2 import Connection, ConnectionEvent,
 
 from .. import connections, pace, path
 from ..errors import MeshError, Refused
-from ..wire.links import Links, now
+from ..wire.links import TOKEN_LIFE, Links, now
 from .retrying import Retrying
 
 __all__ = ["Session", "Standing", "Wanted"]
@@ -85,8 +85,34 @@ class Session:
         # What the next request asks for; its path is how the mesh knows the connection.
         self._asked = self._first()
         self._is_known = False
+        self._lives_until: datetime.datetime | None = None
         self._has_lost_since: float | None = None
+        # What has been asked for, and the limit that ends the waiting for the next time.
+        self._told: Wanted | None = None
+        self._waiting: asyncio.Timeout | None = None
         self.standing = Standing(failure="not asked for yet")
+        self.since = clock()
+
+    def want(self, wanted: Wanted) -> None:
+        """Want the same connection with other labels: it is asked for again at once."""
+        self._wanted = wanted
+        if self._waiting is not None:
+            self._waiting.reschedule(asyncio.get_running_loop().time())
+
+    def take_up(self, found: Connection) -> None:
+        """Go on with a connection from before a restart of ours, known from the mesh or by heart.
+
+        It stands until somebody says that it does not, or, where nobody can be asked, until its
+        last token must have expired.
+        """
+        self._is_known = True
+        self._lives_until = self._clock() + TOKEN_LIFE
+        if found.network_service != self._wanted.connection.network_service:
+            return
+        logger.info("mesh: %s is there already, and taken up again", self._identity)
+        self._asked = _labelled(path.resume(found), self._wanted.connection)
+        if found.state != connection_pb2.DOWN:
+            self._note(Standing(connection=self._asked))
 
     async def run(self) -> None:
         """Keep it up until cancelled. It stays then, until it is closed or expires."""
@@ -102,6 +128,8 @@ class Session:
             retrying.reset()
             self._has_lost_since = None
             self._note(Standing(connection=made))
+            if self._told is not self._wanted:
+                continue
             due = await self._until_due(made)
             logger.debug("mesh: %s is asked for again: %s", self._identity, due.value)
             if due is _Due.LOST_ENDPOINT:
@@ -127,11 +155,11 @@ class Session:
         found = await connections.find_mine(self._links, wanted.client, wanted.identity)
         if found is not None:
             return
-        end = pace.expires(self._asked)
+        is_alive = self._is_alive(self._asked)
         try:
             await self._request()
         except Refused:
-            if end is not None and end > self._clock():
+            if is_alive:
                 raise
 
     def _first(self) -> Connection:
@@ -142,16 +170,18 @@ class Session:
         if self._is_known:
             return
         found = await connections.find_mine(self._links, self._wanted.client, self._identity)
-        if found is not None and found.network_service == self._wanted.connection.network_service:
-            logger.info("mesh: %s is there already, and taken up again", self._identity)
-            self._asked = path.resume(found)
-            self._asked.labels.clear()
-            self._asked.labels.update(self._wanted.connection.labels)
+        if found is not None:
+            self.take_up(found)
         self._is_known = True
 
     async def _request(self) -> Connection:
+        wanted = self._wanted
+        if self._told is not wanted:
+            self._asked = _labelled(self._asked, wanted.connection)
+        self._told = wanted
+        self._asked = _reachable(self._asked, wanted.preferences)
         made = await connections.request(
-            self._links, self._asked, self._wanted.preferences, timeout_s=self._timeout_s
+            self._links, self._asked, wanted.preferences, timeout_s=self._timeout_s
         )
         self._asked = made
         return made
@@ -161,7 +191,7 @@ class Session:
         events = connections.monitor(self._links, self._wanted.client, self._identity)
         try:
             async with (
-                asyncio.timeout(pace.refresh_after_s(made, self._clock())),
+                asyncio.timeout(pace.refresh_after_s(made, self._clock())) as self._waiting,
                 contextlib.aclosing(events),
             ):
                 async for event in events:
@@ -171,6 +201,8 @@ class Session:
             return _Due.REFRESH
         except MeshError as error:
             logger.info("mesh: %s cannot be followed: %s", self._identity, error)
+        finally:
+            self._waiting = None
         return _Due.LOST_MANAGER
 
     def _verdict(self, event: ConnectionEvent) -> _Due | None:
@@ -189,9 +221,12 @@ class Session:
         return None
 
     def _failed(self, error: MeshError) -> None:
-        self._note(Standing(self._living(), str(error)))
         if not isinstance(error, Refused):
+            self._note(Standing(self._living(), str(error)))
+            # Whoever is there next has to find its endpoints again first.
+            self._has_lost_since = asyncio.get_running_loop().time()
             return
+        self._note(Standing(self._living(), f"refused: {error}"))
         lost = self._has_lost_since
         if lost is None or asyncio.get_running_loop().time() - lost > self._patience_s:
             self._reselect(str(error))
@@ -199,8 +234,12 @@ class Session:
     def _living(self) -> Connection | None:
         """Return what has come of it, as long as the mesh has it."""
         made = self.standing.connection
-        end = pace.expires(made) if made is not None else None
-        return made if end is not None and end > self._clock() else None
+        return made if made is not None and self._is_alive(made) else None
+
+    def _is_alive(self, connection: Connection) -> bool:
+        """Tell whether the others may still have a connection, by its first token that expires."""
+        end = pace.expires(connection) or self._lives_until
+        return end is not None and end > self._clock()
 
     def _reselect(self, why: str) -> None:
         """Ask for any endpoint next, unless a certain one is wanted."""
@@ -220,5 +259,29 @@ class Session:
     def _note(self, standing: Standing) -> None:
         if standing.failure and standing.failure != self.standing.failure:
             logger.warning("mesh: %s: %s", self._identity, standing.failure)
+        if standing.connection is None and self.standing.connection is not None:
+            self.since = self._clock()
         self.standing = standing
         self._tell(standing)
+
+
+def _reachable(connection: Connection, preferences: Iterable[Mechanism]) -> Connection:
+    """Return a connection that leads to where we are now.
+
+    Its mechanism may say where an earlier process of ours was, which is nowhere any more.
+    """
+    asked = Connection()
+    asked.CopyFrom(connection)
+    for one in preferences:
+        if asked.mechanism.type == one.type:
+            asked.mechanism.parameters.update(one.parameters)
+    return asked
+
+
+def _labelled(connection: Connection, wanted: Connection) -> Connection:
+    """Return a connection with the labels that are wanted now, and no others."""
+    asked = Connection()
+    asked.CopyFrom(connection)
+    asked.labels.clear()
+    asked.labels.update(wanted.labels)
+    return asked

@@ -23,7 +23,7 @@ from .address import Address
 from .link import Answer, Link, Metadata
 from .methods import Method
 
-__all__ = ["Links", "now"]
+__all__ = ["TOKEN_LIFE", "Links", "now"]
 
 Q = TypeVar("Q", bound=Message)
 R = TypeVar("R", bound=Message)
@@ -86,6 +86,11 @@ class Links:
             async with contextlib.aclosing(answers):
                 async for answer in answers:
                     yield answer
+
+    async def probe(self) -> None:
+        """Return once there is a connection; raise where there will be none."""
+        async with self._link():
+            pass
 
     @contextlib.asynccontextmanager
     async def _link(self) -> AsyncIterator[Link]:

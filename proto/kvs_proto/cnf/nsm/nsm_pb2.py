@@ -25,19 +25,21 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bkvs_proto/cnf/nsm/nsm.proto\x12\x04upnp\"-\n\x0f\x43onnectionLabel\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"\xe8\x01\n\x14NetworkServiceClient\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0fnetwork_service\x18\x02 \x01(\t\x12.\n\x0foutgoing_labels\x18\x03 \x03(\x0b\x32\x15.upnp.ConnectionLabel\x12\x16\n\x0einterface_name\x18\x04 \x01(\t\x12\x35\n\x0einterface_type\x18\x05 \x01(\x0e\x32\x1d.upnp.ConnectionInterfaceType\x12\x14\n\x0cip_addresses\x18\x06 \x03(\t\x12\x14\n\x0cphys_address\x18\x07 \x01(\t\"\xb4\x02\n\x16NetworkServiceEndpoint\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0fnetwork_service\x18\x02 \x01(\t\x12\x30\n\x11\x61\x64vertised_labels\x18\x03 \x03(\x0b\x32\x15.upnp.ConnectionLabel\x12\x15\n\rsingle_client\x18\x04 \x01(\x08\x12\x1d\n\x15interface_name_prefix\x18\x05 \x01(\t\x12(\n interface_name_suffix_from_label\x18\x06 \x01(\t\x12\x35\n\x0einterface_type\x18\x07 \x01(\x0e\x32\x1d.upnp.ConnectionInterfaceType\x12\x14\n\x0cip_addresses\x18\x08 \x03(\t\x12\x14\n\x0cphys_address\x18\t \x01(\t*Y\n\x17\x43onnectionInterfaceType\x12\x15\n\x11\x44\x45\x46\x41ULT_INTERFACE\x10\x00\x12\x14\n\x10KERNEL_INTERFACE\x10\x01\x12\x11\n\rMEM_INTERFACE\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bkvs_proto/cnf/nsm/nsm.proto\x12\x04upnp\"-\n\x0f\x43onnectionLabel\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"\xe8\x01\n\x14NetworkServiceClient\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0fnetwork_service\x18\x02 \x01(\t\x12.\n\x0foutgoing_labels\x18\x03 \x03(\x0b\x32\x15.upnp.ConnectionLabel\x12\x16\n\x0einterface_name\x18\x04 \x01(\t\x12\x35\n\x0einterface_type\x18\x05 \x01(\x0e\x32\x1d.upnp.ConnectionInterfaceType\x12\x14\n\x0cip_addresses\x18\x06 \x03(\t\x12\x14\n\x0cphys_address\x18\x07 \x01(\t\"\xb4\x02\n\x16NetworkServiceEndpoint\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0fnetwork_service\x18\x02 \x01(\t\x12\x30\n\x11\x61\x64vertised_labels\x18\x03 \x03(\x0b\x32\x15.upnp.ConnectionLabel\x12\x15\n\rsingle_client\x18\x04 \x01(\x08\x12\x1d\n\x15interface_name_prefix\x18\x05 \x01(\t\x12(\n interface_name_suffix_from_label\x18\x06 \x01(\t\x12\x35\n\x0einterface_type\x18\x07 \x01(\x0e\x32\x1d.upnp.ConnectionInterfaceType\x12\x14\n\x0cip_addresses\x18\x08 \x03(\t\x12\x14\n\x0cphys_address\x18\t \x01(\t\"j\n\nConfigData\x12+\n\x07\x63lients\x18\x01 \x03(\x0b\x32\x1a.upnp.NetworkServiceClient\x12/\n\tendpoints\x18\x02 \x03(\x0b\x32\x1c.upnp.NetworkServiceEndpoint*Y\n\x17\x43onnectionInterfaceType\x12\x15\n\x11\x44\x45\x46\x41ULT_INTERFACE\x10\x00\x12\x14\n\x10KERNEL_INTERFACE\x10\x01\x12\x11\n\rMEM_INTERFACE\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'kvs_proto.cnf.nsm.nsm_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CONNECTIONINTERFACETYPE']._serialized_start=630
-  _globals['_CONNECTIONINTERFACETYPE']._serialized_end=719
+  _globals['_CONNECTIONINTERFACETYPE']._serialized_start=738
+  _globals['_CONNECTIONINTERFACETYPE']._serialized_end=827
   _globals['_CONNECTIONLABEL']._serialized_start=37
   _globals['_CONNECTIONLABEL']._serialized_end=82
   _globals['_NETWORKSERVICECLIENT']._serialized_start=85
   _globals['_NETWORKSERVICECLIENT']._serialized_end=317
   _globals['_NETWORKSERVICEENDPOINT']._serialized_start=320
   _globals['_NETWORKSERVICEENDPOINT']._serialized_end=628
+  _globals['_CONFIGDATA']._serialized_start=630
+  _globals['_CONFIGDATA']._serialized_end=736
 # @@protoc_insertion_point(module_scope)

@@ -64,3 +64,11 @@ class NetworkServiceEndpoint(_message.Message):
     ip_addresses: _containers.RepeatedScalarFieldContainer[str]
     phys_address: str
     def __init__(self, name: _Optional[str] = ..., network_service: _Optional[str] = ..., advertised_labels: _Optional[_Iterable[_Union[ConnectionLabel, _Mapping]]] = ..., single_client: bool = ..., interface_name_prefix: _Optional[str] = ..., interface_name_suffix_from_label: _Optional[str] = ..., interface_type: _Optional[_Union[ConnectionInterfaceType, str]] = ..., ip_addresses: _Optional[_Iterable[str]] = ..., phys_address: _Optional[str] = ...) -> None: ...
+
+class ConfigData(_message.Message):
+    __slots__ = ("clients", "endpoints")
+    CLIENTS_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    clients: _containers.RepeatedCompositeFieldContainer[NetworkServiceClient]
+    endpoints: _containers.RepeatedCompositeFieldContainer[NetworkServiceEndpoint]
+    def __init__(self, clients: _Optional[_Iterable[_Union[NetworkServiceClient, _Mapping]]] = ..., endpoints: _Optional[_Iterable[_Union[NetworkServiceEndpoint, _Mapping]]] = ...) -> None: ...

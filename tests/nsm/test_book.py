@@ -306,3 +306,36 @@ def test_a_connection_is_closed_with_the_tokens_of_who_asks() -> None:
         assert [one.path.path_segments[0].token for one in closed] == ["newer"]
 
     asyncio.run(story())
+
+
+def test_what_was_held_before_a_restart_is_refreshed_closed_or_expires() -> None:
+    async def story() -> None:
+        book, pool = Book(now), Slow()
+        for identity, left_s in {"refreshed": 0.2, "closed": 60.0, "expired": 0.0}.items():
+            book.restore(pool, entered(identity), left_s)
+        book.restore(pool, entered("refreshed"), 0.0)
+        assert len(book.connections) == 3
+
+        made = await book.request(pool, entered("refreshed"), (), 0.0)
+        await book.close("closed")
+        await until(lambda: len(pool.closed) == 2)
+
+        assert sorted(pool.closed) == ["closed", "expired"]
+        assert book.connections == {"refreshed": made}
+        await book.aclose()
+
+    asyncio.run(story())
+
+
+def test_a_connection_of_another_endpoint_is_nobody_elses() -> None:
+    async def story() -> None:
+        book, one, other = Book(now), Slow(), Slow()
+        await book.request(one, entered("c"), (), 0.0)
+
+        with pytest.raises(Declined, match="another endpoint's"):
+            await book.request(other, entered("c"), (), 0.0)
+
+        assert (one.requests, other.requests) == (1, 0)
+        await book.aclose()
+
+    asyncio.run(story())

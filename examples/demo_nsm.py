@@ -150,8 +150,9 @@ def start_agent(name: str, file: Path | None = None) -> Iterator[Process]:
     folders = {"config": "conf", "state": "state", "runtime": "run"}
     options = [f"--{one}-dir={PLACE / name / folder}" for one, folder in folders.items()]
     command = [sys.executable, "-m", "kvs_agent.daemon", *options, f"--label={name}"]
+    before = log(name).count("gRPC at")
     with started(["nsenter", f"--net={NETNS / name}", *command], name) as process:
-        wait(f"the agent {name}", lambda: process.poll() is None and answers(name))
+        wait(f"the agent {name}", lambda: log(name).count("gRPC at") > before)
         yield process
 
 
@@ -196,26 +197,8 @@ def in_namespace(name: str, *command: str) -> subprocess.CompletedProcess[str]:
 
 def kvsctl(name: str, *arguments: str) -> None:
     """Ask an agent as a spectator would."""
-    run(
-        asking(name, *arguments),
-        shown=["kvsctl", "--agent", socket(name), *arguments],
-        fails=False,
-    )
-
-
-def asking(name: str, *arguments: str) -> list[str]:
-    """Return the command line of kvsctl that asks an agent."""
-    return [sys.executable, "-m", "kvs_agent.cli", "--agent", socket(name), *arguments]
-
-
-def socket(name: str) -> str:
-    """Return where an agent answers."""
-    return f"unix:{PLACE / name / 'run' / 'agent.sock'}"
-
-
-def answers(name: str) -> bool:
-    """Tell whether an agent can be asked."""
-    return not subprocess.run(asking(name, "info"), capture_output=True, check=False).returncode
+    words = ["--agent", f"unix:{PLACE / name / 'run' / 'agent.sock'}", *arguments]
+    run([sys.executable, "-m", "kvs_agent.cli", *words], shown=["kvsctl", *words], fails=False)
 
 
 def log(name: str) -> str:

@@ -15,7 +15,7 @@ from tests.machine import ROOT, environment, why_no_machine
 from tests.nsm import mesh
 
 DEMO = [sys.executable, str(ROOT / "examples" / "demo_nsm.py")]
-TIMEOUT_S = 150
+TIMEOUT_S = 250
 WHY = why_no_machine() or mesh.why_not()
 
 built = pytest.mark.skipif(bool(WHY), reason=WHY or "there is one")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,8 @@ from kvs_proto.registry.registry_pb2 import NetworkServiceEndpoint
 from tests.nsm.places import Place
 from tests.nsm.serving import asked, linked
 from tests.nsm.story import Story, eventually
+
+logger = logging.getLogger(__name__)
 
 # 10,000 take a while; what matters is that the second half costs no more than the first.
 REQUESTS = int(os.environ.get("KVS_NSM_REQUESTS", "300"))
@@ -131,6 +134,7 @@ def test_requests_in_a_row_leave_nothing_behind(story: Story) -> None:
         asyncio.run(whole(here))
         assert here.names() == set()
 
+    logger.info("after half of %d requests, and after all of them: %s", REQUESTS, seen)
     assert story.agents["bay"].place.names() == set()
     assert story.connections() == []
     assert story.forwarder.kept == []

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kvscheduler import Derived, InvalidValue, ValueState
+from kvscheduler import Derived, InvalidValue, Retrieved, ValueState
 from tests.engine.stage import Keyed, Stage, act
 
 
@@ -139,3 +139,44 @@ def test_facts_are_there_with_their_bases_before_anything_is_read(tmp_path: Path
 
     act(first, Picky("a", held), journal=tmp_path / "journal")
     act(second, Picky("a", held), journal=tmp_path / "journal", recover=False)
+
+
+class Counting(Picky):
+    """Its metadata grows without an operation; after a restart it has only what it is given."""
+
+    def __init__(self, held: dict[str, Any]) -> None:
+        super().__init__("a", held)
+        self.given: list[Any] = []
+        self.metadata = 0
+
+    def create(self, key: str, value: Any) -> int:
+        super().create(key, value)
+        return self.metadata
+
+    def retrieve(
+        self, expected: Sequence[Retrieved], keys: Sequence[str] | None = None
+    ) -> Iterable[Retrieved]:
+        self.given.extend(one.metadata for one in expected)
+        return [one._replace(metadata=self.metadata) for one in expected if one.key in self.held]
+
+
+@pytest.mark.parametrize("way", ["told", "asked for"])
+def test_metadata_that_changed_by_itself_is_known_after_a_start(tmp_path: Path, way: str) -> None:
+    held: dict[str, Any] = {}
+    first, second = Counting(held), Counting(held)
+
+    async def counts(stage: Stage) -> None:
+        await stage.commit({"a/1": VALID})
+        first.metadata = 7
+        if way == "told":
+            first.port.notify({"a/1": VALID}, {"a/1": 7})
+        else:
+            first.port.request_refresh(["a/1"])
+        await stage.scheduler.settle()
+        assert stage.scheduler.metadata("a") == {"1": 7}
+
+    async def nothing(stage: Stage) -> None:
+        assert second.given == [7]
+
+    act(counts, first, journal=tmp_path / "journal")
+    act(nothing, second, journal=tmp_path / "journal")

@@ -92,27 +92,43 @@ class Hosted:
         for name in names or ("web",):
             await until(lambda name=name: self.registration(name).HasField("until"))  # type: ignore[misc]  # lambda
 
+    async def until_failed(self, name: str = "web") -> None:
+        """Wait until registering has failed, and not only not begun."""
+        early = {"not there", "not registered yet", ""}
+        await until(lambda: self.registration(name).failure not in early)
+
     def _configured(self, prefix: str) -> Mapping[str, Any]:
         return self.scheduler.values(prefix, view="configured")
+
+
+def identity(mesh: Mesh, name: str) -> Source | None:
+    """Return an identity, where the mesh asks for one."""
+    return Fixed(mesh.authority.identity(name)) if mesh.authority is not None else None
 
 
 class Host:
     """An agent that may end and begin again: the same identity, the same journal, the same URL."""
 
-    def __init__(self, mesh: Mesh, folder: Path, name: str = "agent") -> None:
-        assert mesh.authority is not None
-        self.mesh = mesh
-        self.source: Source = Fixed(mesh.authority.identity(name))
+    def __init__(
+        self, url: str, source: Source | None, folder: Path, port: int = 0, name: str = "agent"
+    ) -> None:
+        self._url = url
+        self.source = source
         self.site = Site(name=name, namespace=OURS, sockets=folder / "memif")
         self.journal = folder / f"{name}.db"
-        self._address = Address(host="127.0.0.1", port=free_ports(1)[0])
+        self.address = Address(host="127.0.0.1", port=port or free_ports(1)[0])
+
+    @classmethod
+    def at(cls, mesh: Mesh, folder: Path) -> Host:
+        """Return one of a mesh."""
+        return cls(mesh.manager.url, identity(mesh, "agent"), folder)
 
     @contextlib.asynccontextmanager
     async def running(
         self,
         interface: Interface = unconfigured,
         more: Sequence[Descriptor[Any, Any]] = (),
-        services: Sequence[str] = (),
+        reserved: Sequence[str] = (),
     ) -> AsyncIterator[Hosted]:
         published: dict[str, bytes] = {}
 
@@ -122,13 +138,18 @@ class Host:
             else:
                 published[key] = data
 
-        async with linked(self.mesh.manager.url, self.source) as links:
-            server = EndpointServer(self._address, self.source)
+        async with linked(self._url, self.source) as links:
+            server = EndpointServer(self.address, self.source)
             made = endpoints.descriptors(
-                links, server, self.site, interface=interface, publish=publish
+                links,
+                server,
+                self.site,
+                interface=interface,
+                publish=publish,
+                reserved=lambda: reserved,
             )
             assert isinstance(made[0], EndpointDescriptor)
-            found = finding.descriptors(links, services)
+            found = finding.descriptors(links)
             every = [*made, *found, *more]
             async with Scheduler(every, journal=self.journal) as scheduler:
                 yield Hosted(scheduler, made[0], links, published)
@@ -136,7 +157,7 @@ class Host:
 
 async def ask(
     mesh: Mesh,
-    identity: str = "c-1",
+    known_as: str = "c-1",
     *,
     again: Connection | None = None,
     offered: Sequence[Mechanism] = (),
@@ -144,18 +165,17 @@ async def ask(
     **told: str,
 ) -> Connection:
     """Ask for a connection as a client with these labels; or, with all it has, once more."""
-    assert mesh.authority is not None
     wanted = Connection(network_service=NS, network_service_endpoint_name=to, labels=told)
-    asked = path.begin(wanted, "client", identity) if again is None else again
+    asked = path.begin(wanted, "client", known_as) if again is None else again
     mine = offered or [mechanisms.kernel("mine", OURS)]
-    async with linked(mesh.manager.url, Fixed(mesh.authority.identity("client"))) as links:
+    async with linked(mesh.manager.url, identity(mesh, "client")) as links:
         return await connections.request(links, asked, mine, timeout_s=10.0)
 
 
-async def refused(mesh: Mesh, identity: str = "c-1", **how: Any) -> str:
+async def refused(mesh: Mesh, known_as: str = "c-1", **how: Any) -> str:
     """Ask in vain; return why."""
     try:
-        await ask(mesh, identity, **how)
+        await ask(mesh, known_as, **how)
     except Refused as error:
         return error.reason
     raise AssertionError("nobody has refused")
@@ -163,8 +183,7 @@ async def refused(mesh: Mesh, identity: str = "c-1", **how: Any) -> str:
 
 async def end(mesh: Mesh, connection: Connection) -> None:
     """End a connection, as its client."""
-    assert mesh.authority is not None
-    async with linked(mesh.manager.url, Fixed(mesh.authority.identity("client"))) as links:
+    async with linked(mesh.manager.url, identity(mesh, "client")) as links:
         await connections.close(links, connection, timeout_s=10.0)
 
 

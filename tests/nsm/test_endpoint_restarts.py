@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from kvs_descriptors.nsm.standing.session import Session, Wanted
 from kvs_proto.networkservice.connection_pb2 import Connection
 from kvs_proto.registry import registry_pb2
 from kvscheduler import ValueState
+from tests.etcd.server import free_ports
 from tests.nsm.hosting import ENDPOINT, Host, Hosted, Interfaces, ask, end, endpoint, refused
 from tests.nsm.mesh import Mesh
 from tests.nsm.serving import NS, OURS, linked, running, until
@@ -26,7 +30,7 @@ Story = Callable[[Hosted], Awaitable[None]]
 
 @pytest.fixture
 def host(mesh: Mesh, tmp_path: Path) -> Host:
-    return Host(mesh, tmp_path)
+    return Host.at(mesh, tmp_path)
 
 
 def play(host: Host, *lives: Story) -> None:
@@ -241,6 +245,55 @@ def test_a_client_that_lives_on_is_served_again_under_the_same_name(
                 assert len(hosted.server.book.connections) == 1
 
     asyncio.run(whole())
+
+
+class Process:
+    """An agent of its own process, that dies of SIGKILL."""
+
+    def __init__(self, mesh: Mesh, folder: Path, port: int) -> None:
+        told = [mesh.manager.url, str(port), str(folder)]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.nsm.living", *told], stdout=subprocess.PIPE, text=True
+        )
+
+    def until(self, *interfaces: str) -> dict[str, str]:
+        """Wait until it is registered and has just these; return their connections."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            registered, there = json.loads(line)
+            if registered and sorted(there) == sorted(interfaces):
+                return dict(there)
+        raise AssertionError("it has ended")
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+def test_after_kill_9_the_same_clients_have_the_same_interfaces(
+    open_mesh: Mesh, tmp_path: Path
+) -> None:
+    (port,) = free_ports(1)
+    first = Process(open_mesh, tmp_path, port)
+    try:
+        first.until()
+        for identity in ("c-0", "c-1", "c-2"):
+            made = asyncio.run(ask(open_mesh, identity))
+        before = first.until("nsm0", "nsm1", "nsm2")
+    finally:
+        first.kill()
+
+    second = Process(open_mesh, tmp_path, port)
+    try:
+        assert second.until("nsm0", "nsm1", "nsm2") == before
+        asyncio.run(again(open_mesh, without_mechanism(made)))
+        asyncio.run(again(open_mesh, path.begin(Connection(network_service=NS), "new", "c-9")))
+
+        after = second.until("nsm0", "nsm1", "nsm2", "nsm3")
+        assert after.pop("nsm3") not in before.values()
+        assert after == before
+    finally:
+        second.kill()
 
 
 def test_keys_of_what_is_served_are_told_apart() -> None:

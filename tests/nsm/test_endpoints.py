@@ -43,7 +43,7 @@ Story = Callable[[Hosted], Awaitable[None]]
 
 @pytest.fixture
 def host(mesh: Mesh, tmp_path: Path) -> Host:
-    return Host(mesh, tmp_path)
+    return Host.at(mesh, tmp_path)
 
 
 def play(host: Host, story: Story) -> None:
@@ -232,7 +232,7 @@ def test_a_manager_that_was_away_registers_again(mesh: Mesh, host: Host) -> None
     async def story(hosted: Hosted) -> None:
         mesh.manager.kill()
         await hosted.put(endpoint())
-        await until(lambda: "not registered yet" not in hosted.registration().failure)
+        await hosted.until_failed()
         assert not hosted.registration().HasField("until")
 
         mesh.manager.start()
@@ -258,6 +258,7 @@ def test_the_interface_of_a_single_client_is_derived_and_waits_for_the_client(
             status = hosted.scheduler.status("interface/nsm0")
             assert status.state is ValueState.PENDING
             assert status.unmet[0].key == keys.served("web", "nsm0")
+            assert "no client is connected" in status.unmet[0].cause
 
             made = await ask(mesh)
             await until(lambda: bool(interfaces.there))
@@ -435,3 +436,14 @@ def test_whatever_the_webinar_configures_is_valid() -> None:
     )
 
     meaning.check(keys.endpoint("cnf-nat-example"), value, SITE)
+
+
+def test_an_interface_of_a_client_here_is_not_given_away(mesh: Mesh, host: Host) -> None:
+    async def whole() -> None:
+        async with host.running(reserved=["nsm0", "nsm1"]) as hosted:
+            await hosted.put(endpoint())
+            await hosted.until_registered()
+
+            assert (await ask(mesh)).mechanism.parameters["name"] == "nsm2"
+
+    asyncio.run(whole())

@@ -77,3 +77,39 @@ def test_a_single_client_may_come_again_and_a_second_one_may_not() -> None:
     assert rules.name("a", {}, {"a": "memif0"}) == "memif0"
     with pytest.raises(Declined, match="one client already"):
         rules.name("b", {}, {"a": "memif0"})
+
+
+@given(
+    RULES, LABELS, st.sampled_from(["memif0", "memif7", "nweb", "n01", "0", "a/b", "", "x" * 16])
+)
+def test_a_name_that_is_brought_is_believed_where_we_could_have_given_it(
+    rules: Naming, labels: dict[str, str], brought: str
+) -> None:
+    others = {"memif0", "n0"}
+    try:
+        name = rules.name("c", labels, {}, others=others, brought=brought)
+    except Declined:
+        return
+
+    assert name not in others
+    if name == brought:
+        suffix = name.removeprefix(rules.prefix)
+        assert suffix in {labels.get("app"), str(int(suffix)) if suffix.isdigit() else None}
+
+
+def test_a_client_that_was_there_before_is_called_what_it_was() -> None:
+    rules = Naming(prefix="nsm")
+
+    assert rules.name("c", {}, {}, brought="nsm4") == "nsm4"
+    assert rules.name("c", {}, {"d": "nsm4"}, brought="nsm4") == "nsm0"
+    assert rules.name("c", {}, {}, others=("nsm0",), brought="eth0") == "nsm1"
+
+
+def test_the_one_name_of_a_single_client_is_known_beforehand_or_it_is_not_let_in() -> None:
+    rules = Naming(prefix="nsm", is_single_client=True)
+
+    assert rules.only == "nsm0"
+    with pytest.raises(Declined, match="called nsm0 already"):
+        rules.name("c", {}, {}, others=("nsm0",), brought="nsm1")
+    assert Naming(prefix="nsm").only == ""
+    assert Naming(prefix="nsm", suffix_label="app", is_single_client=True).only == ""

@@ -15,7 +15,14 @@ from .errors import (
     Unavailable,
 )
 from .mark import Change, Event
-from .operations import delete_op, put_op, when_created, when_modified
+from .operations import (
+    delete_op,
+    get_op,
+    put_op,
+    when_created,
+    when_leased,
+    when_modified,
+)
 from .settings import Endpoint, Settings, Tls
 from .watch import Health, Reason, Report, Snapshot, Watch
 
@@ -41,7 +48,9 @@ __all__ = [
     "Unavailable",
     "Watch",
     "delete_op",
+    "get_op",
     "put_op",
     "when_created",
+    "when_leased",
     "when_modified",
 ]

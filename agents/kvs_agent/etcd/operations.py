@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from kvs_proto.etcd.v1 import etcd_pb2 as pb
 
-__all__ = ["delete_op", "put_op", "when_created", "when_modified"]
+__all__ = ["delete_op", "get_op", "put_op", "when_created", "when_leased", "when_modified"]
 
 
 def put_op(key: bytes, value: bytes, lease: int = 0) -> pb.RequestOp:
@@ -16,6 +16,16 @@ def put_op(key: bytes, value: bytes, lease: int = 0) -> pb.RequestOp:
 def delete_op(key: bytes) -> pb.RequestOp:
     """Delete a key."""
     return pb.RequestOp(request_delete_range=pb.DeleteRangeRequest(key=key))
+
+
+def get_op(key: bytes) -> pb.RequestOp:
+    """Read a key, without what it holds."""
+    return pb.RequestOp(request_range=pb.RangeRequest(key=key, keys_only=True))
+
+
+def when_leased(key: bytes, lease: int) -> pb.Compare:
+    """Hold if the key is there and hangs on a lease."""
+    return pb.Compare(key=key, target=pb.Compare.LEASE, lease=lease)
 
 
 def when_modified(key: bytes, revision: int) -> pb.Compare:

@@ -87,7 +87,10 @@ class ClientDescriptor(Descriptor[NetworkServiceClient, connection_pb2.Connectio
 
     def derived(self, key: str, value: NetworkServiceClient) -> Iterable[Derived]:
         """Bring along the interface's configuration, which waits for the connection."""
-        return self._interface(meaning.interface(value))
+        yield Derived(
+            keys.sought(value.network_service, f"client/{value.name}"), value.network_service
+        )
+        yield from self._interface(meaning.interface(value))
 
     def requires_recreate(
         self,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from kvscheduler import Descriptor
@@ -25,11 +26,13 @@ def descriptors(
     *,
     interface: Interface = unconfigured,
     publish: Publish = unpublished,
+    reserved: Callable[[], Iterable[str]] = tuple,
 ) -> tuple[Descriptor[Any, Any], ...]:
     """Return the descriptors of endpoints; they open and close the server themselves.
 
     ``interface`` says what is derived for the one interface of a ``single_client`` endpoint,
-    ``publish`` is told which labels are advertised: see ``notifications``.
+    ``publish`` is told which labels are advertised: see ``notifications``. ``reserved`` tells
+    which interfaces are not to be given away: those of clients.
     """
-    endpoints = EndpointDescriptor(links, server, site, interface, publish)
+    endpoints = EndpointDescriptor(links, server, site, interface, publish, reserved)
     return endpoints, ServedDescriptor(endpoints)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from google.protobuf.message import Message
 
@@ -32,7 +32,8 @@ class EndpointDescriptor(Descriptor[NetworkServiceEndpoint, HeldConnections]):
     """Endpoints, all behind one server; the metadata is the connections that they hold.
 
     ``interface`` is what configures interfaces here: it says what is derived for one.
-    ``publish`` is told which labels are advertised.
+    ``publish`` is told which labels are advertised. ``reserved`` tells which interfaces, of
+    clients for one, are not to be given away.
     """
 
     name = "nsm-endpoint"
@@ -47,12 +48,14 @@ class EndpointDescriptor(Descriptor[NetworkServiceEndpoint, HeldConnections]):
         site: Site,
         interface: Interface = unconfigured,
         publish: Publish = unpublished,
+        reserved: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         self.server = server
         self._links = links
         self._site = site
         self._interface = interface
         self._notifier = Notifier(publish)
+        self._reserved = reserved
         self._endpoints: dict[str, Endpoint] = {}
         self._has_news = asyncio.Event()
         self._southbound: Southbound | None = None
@@ -253,7 +256,7 @@ class EndpointDescriptor(Descriptor[NetworkServiceEndpoint, HeldConnections]):
     def _service(self, key: str, value: NetworkServiceEndpoint) -> EndpointService:
         def others() -> set[str]:
             services = (one.service for k, one in self._endpoints.items() if k != key)
-            return {name for service in services for name in service.names}
+            return {*self._reserved(), *(name for one in services for name in one.names)}
 
         def changed(interface: str, found: EndpointConnection | None) -> None:
             self._tell(keys.served(meaning.name_of(value), interface), found)

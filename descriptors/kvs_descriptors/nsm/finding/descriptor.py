@@ -16,8 +16,11 @@ from .search import Search
 __all__ = ["FoundDescriptor", "SoughtDescriptor"]
 
 
-class SoughtDescriptor(Descriptor[str, None]):
-    """Who wants which network service to be looked for: clients and endpoints derive it."""
+class SoughtDescriptor(Descriptor[str, str]):
+    """Who wants which network service to be looked for: clients and endpoints derive it.
+
+    The metadata, which is the value, says after a restart that it has been looked for before.
+    """
 
     name = "nsm-sought"
     key_prefix = keys.SOUGHT
@@ -34,12 +37,13 @@ class SoughtDescriptor(Descriptor[str, None]):
         """Remember whom endpoints are told to."""
         self._southbound = southbound
 
-    def create(self, key: str, value: str) -> None:
+    def create(self, key: str, value: str) -> str:
         """Look for a network service."""
         self._sought[key] = value
         self._has_news.set()
+        return value
 
-    def delete(self, key: str, value: str, metadata: None) -> None:
+    def delete(self, key: str, value: str, metadata: str | None) -> None:
         """Look no more, where nobody else wants to know."""
         self._sought.pop(key, None)
         self._has_news.set()
@@ -47,10 +51,13 @@ class SoughtDescriptor(Descriptor[str, None]):
     def retrieve(
         self, expected: Sequence[Retrieved], keys: Sequence[str] | None = None
     ) -> Iterable[Retrieved]:
-        """Return what is looked for."""
+        """Return what is looked for; what was before a restart is from now on."""
+        for one in expected:
+            if one.key not in self._sought and one.metadata is not None:
+                self.create(one.key, one.value)
         for key, service in self._sought.items():
             if keys is None or key in keys:
-                yield Retrieved(key, service, None, Origin.NORTHBOUND)
+                yield Retrieved(key, service, service, Origin.NORTHBOUND)
 
     async def watch(self) -> None:
         """Look, for each network service once."""

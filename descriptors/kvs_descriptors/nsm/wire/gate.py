@@ -66,7 +66,11 @@ class Gate:
         if not self.address.path:
             port = self._listening.getsockname()[1]
             self.address = Address(host=self.address.host, port=port)
-        await self._renew(await self._source.identity())
+        try:
+            await self._renew(await self._source.identity())
+        except BaseException:
+            self._listening.close()
+            raise
         self._spawn(self._follow(self._source.changes()))
         return self
 
@@ -78,6 +82,7 @@ class Gate:
     ) -> None:
         if self._server is not None:
             self._server.close()
+        self._server = self._identity = None
         if self._listening is not None:
             self._listening.close()
         for task in self._tasks:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import agent, importing, linux, linux_scale, memory, scale, slow_southbound
+from . import agent, importing, linux, linux_scale, memory, nsm, scale, slow_southbound
 from .measure import yardstick
 from .table import Row, markdown, seconds, text
 
@@ -24,6 +24,7 @@ SUITES: dict[str, Callable[..., Iterator[Row]]] = {
     "linux": linux.rows,
     "linux-scale": linux_scale.rows,
     "agent": agent.rows,
+    "nsm": nsm.rows,
 }
 NOTES = """\
 *Best* is the least of several runs after a warm-up, with the garbage collector as users have it;

@@ -186,7 +186,7 @@ class Mesh:
         self.registry = self._part("registry")
         self.manager = self._part("manager", "-registry", self.registry.url)
         self.forwarder = self._part("forwarder", "-manager", self.manager.url)
-        self.parts = (self.registry, self.manager, self.forwarder)
+        self.parts: tuple[Part, ...] = (self.registry, self.manager, self.forwarder)
 
     def _part(self, kind: str, *arguments: str) -> Part:
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvs_descriptors.nsm import path
+from kvs_descriptors.nsm import mechanisms, path
 from kvs_descriptors.nsm.errors import Declined
 from kvs_descriptors.nsm.serving.book import Book
 from kvs_descriptors.nsm.serving.watchers import Watchers, is_selected
@@ -23,7 +23,7 @@ from kvs_proto.networkservice.connection_pb2 import (
     MonitorScopeSelector,
     PathSegment,
 )
-from tests.nsm.serving import Pool, until
+from tests.nsm.serving import OURS, Pool, until
 
 HOUR = datetime.timedelta(hours=1)
 SEGMENTS = st.lists(
@@ -243,6 +243,67 @@ def test_only_who_asked_for_a_connection_is_told_of_it() -> None:
         told = await anext(mine)
         assert (told.type, list(told.connections)) == (connection_pb2.DELETE, ["y"])
         await mine.aclose()
+
+    asyncio.run(story())
+
+
+def test_how_it_stands_with_a_connection_is_told_once() -> None:
+    async def story() -> None:
+        book = Book(now)
+        await book.request(Pool(), entered("a"), [mechanisms.kernel("x", OURS)], 0)
+        events = book.watchers.follow(MonitorScopeSelector(), book.connections)
+        await anext(events)
+
+        book.mark("a", connection_pb2.DOWN)
+        book.mark("a", connection_pb2.DOWN)
+        book.mark("b", connection_pb2.DOWN)
+        told = await anext(events)
+
+        assert told.type == connection_pb2.UPDATE
+        assert [one.state for one in told.connections.values()] == [connection_pb2.DOWN]
+        assert book.connections["a"].state == connection_pb2.DOWN
+        again = await book.request(Pool(), entered("b"), [mechanisms.kernel("x", OURS)], 0)
+        assert again.state == connection_pb2.UP
+        await events.aclose()
+        await book.aclose()
+
+    asyncio.run(story())
+
+
+def test_what_somebody_else_has_taken_down_is_told_as_gone_and_not_closed() -> None:
+    async def story() -> None:
+        book, pool = Book(now), Pool()
+        await book.request(pool, entered("a"), [mechanisms.kernel("x", OURS)], 0)
+        events = book.watchers.follow(MonitorScopeSelector(), book.connections)
+        await anext(events)
+
+        book.lose("a")
+        book.lose("b")
+        told = await anext(events)
+
+        assert (told.type, list(told.connections)) == (connection_pb2.DELETE, ["a"])
+        assert (book.connections, pool.closed) == ({}, [])
+        await events.aclose()
+
+    asyncio.run(story())
+
+
+def test_a_connection_is_closed_with_the_tokens_of_who_asks() -> None:
+    closed: list[Connection] = []
+
+    class Keeping(Pool):
+        async def close(self, connection: Connection) -> None:
+            closed.append(connection)
+
+    async def story() -> None:
+        book = Book(now)
+        await book.request(Keeping(), entered("a"), [mechanisms.kernel("x", OURS)], 0)
+        asked = entered("a")
+        asked.path.path_segments[0].token = "newer"
+
+        await book.close("a", asked)
+
+        assert [one.path.path_segments[0].token for one in closed] == ["newer"]
 
     asyncio.run(story())
 

@@ -190,3 +190,29 @@ def test_what_is_told_is_ours_where_the_turn_is_at_us_or_at_who_tells(
     assert path.is_mine(told, 0, "a") is is_ours
     assert path.is_mine(told, 0, "b") is False
     assert path.is_mine(told, 3, "d") is False
+
+
+@given(connections())
+def test_one_before_the_last_answers_with_what_is_beyond_it(connection: Connection) -> None:
+    segments = connection.path.path_segments
+    if not 0 < connection.path.index < len(segments):
+        return
+
+    left = path.leave(connection, is_last=False)
+
+    assert left.path.path_segments == segments
+    assert left.path.index == connection.path.index - 1
+    assert left.id == segments[left.path.index].id
+
+
+@given(connections(), connections())
+def test_a_joined_path_is_the_callers_up_to_us(one: Connection, other: Connection) -> None:
+    end = one.path.index + 1
+    if end > len(one.path.path_segments):
+        return
+
+    joined = path.joined(one, other)
+
+    assert joined.index == one.path.index
+    assert joined.path_segments[:end] == one.path.path_segments[:end]
+    assert joined.path_segments[end:] == other.path.path_segments[end:]

@@ -11,11 +11,21 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 
-from kvs_proto.networkservice.connection_pb2 import UP, Connection, PathSegment
+from kvs_proto.networkservice.connection_pb2 import UP, Connection, Path, PathSegment
 
 from .errors import BadPath
 
-__all__ = ["begin", "enter", "is_mine", "kept", "leave", "previous", "resume", "sign"]
+__all__ = [
+    "begin",
+    "enter",
+    "is_mine",
+    "joined",
+    "kept",
+    "leave",
+    "previous",
+    "resume",
+    "sign",
+]
 
 # Real ones have four segments. Who sends more is up to something.
 MAX_SEGMENTS = 64
@@ -88,14 +98,23 @@ def sign(
     return signed
 
 
-def leave(connection: Connection) -> Connection:
-    """Return the answer to who asked, from the last of the path."""
+def joined(before: Connection, beyond: Connection) -> Path:
+    """Return a path that is one connection's up to whose turn it is, and another's from there."""
+    path = Path(index=before.path.index)
+    path.path_segments.extend(before.path.path_segments[: path.index + 1])
+    path.path_segments.extend(beyond.path.path_segments[path.index + 1 :])
+    return path
+
+
+def leave(connection: Connection, *, is_last: bool = True) -> Connection:
+    """Return the answer to who asked, from the last of the path, or from one before it."""
     _check(connection)
     left = _copy(connection)
     path = left.path
     if path.index == 0:
         raise BadPath("nobody has asked: the turn is at the first of the path")
-    del path.path_segments[path.index + 1 :]
+    if is_last:
+        del path.path_segments[path.index + 1 :]
     path.index -= 1
     left.id = path.path_segments[path.index].id
     left.state = UP

@@ -217,7 +217,7 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
                 # Then it is not set either.
                 continue
             if address.version == IPV6:
-                body = address_message(index, address)
+                body = address_message(index, address, self._kernel.protocol)
                 await within.call(channel.RTM_NEWADDR, flags, body, f"address {text}")
 
     async def delete(self, key: str, value: Interface, metadata: Link | None) -> None:

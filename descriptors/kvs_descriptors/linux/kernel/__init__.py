@@ -3,6 +3,6 @@
 
 from __future__ import annotations
 
-from .kernel import Kernel, NamespaceGone
+from .kernel import PROTOCOL, Kernel, NamespaceGone
 
-__all__ = ["Kernel", "NamespaceGone"]
+__all__ = ["PROTOCOL", "Kernel", "NamespaceGone"]

@@ -22,7 +22,10 @@ from . import netns
 from .follower import Follower
 from .netns import FOLDER, NamespaceFolder
 
-__all__ = ["Kernel", "NamespaceGone"]
+__all__ = ["PROTOCOL", "Kernel", "NamespaceGone"]
+
+# Marks the routes and addresses that are ours, where others write "static" or "bgp".
+PROTOCOL = 107
 
 PROCESS = re.compile(r"/proc/([0-9]{1,7})/ns/net")
 
@@ -43,11 +46,16 @@ class Kernel:
     """Opens a netlink channel for each namespace once, and keeps it.
 
     Namespaces are given as ``places`` has them. ``owner`` is part of every mark: of two engines
-    on one machine with different owners neither sees what the other has made.
+    on one machine with different owners neither sees what the other has made. On an interface
+    that several of them configure they need different ``protocol`` numbers besides: the kernel
+    has room for no more on routes and addresses.
     """
 
-    def __init__(self, owner: str = "kvs", folder: str = FOLDER) -> None:
+    def __init__(
+        self, owner: str = "kvs", folder: str = FOLDER, *, protocol: int = PROTOCOL
+    ) -> None:
         self.owner = owner
+        self.protocol = protocol
         self.namespaces = NamespaceFolder(folder, owner)
         # The namespaces that bore our mark when they were last looked for.
         self.marked: frozenset[str] = frozenset()

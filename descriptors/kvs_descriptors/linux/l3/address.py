@@ -21,7 +21,7 @@ from kvs_descriptors.netalloc import NotAllocated, Reference, reference
 from kvscheduler import Depends, Descriptor, Origin, Retrieved, Southbound
 
 from .. import keys, names
-from ..kernel import Kernel, NamespaceGone
+from ..kernel import PROTOCOL, Kernel, NamespaceGone
 from ..kernel.looking import look_into
 from ..links.link import Link
 from ..links.lookup import InterfaceUnknown, interface_link, interface_links
@@ -48,7 +48,7 @@ FEW = 4
 KEEPS_MARKS = tuple(map(int, os.uname().release.split("-")[0].split(".")[:2])) >= (5, 18)
 
 # Marks the addresses that are ours (from Linux 5.18 on).
-ADDRESS_PROTOCOL = 107
+ADDRESS_PROTOCOL = PROTOCOL
 
 Address = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 
@@ -101,7 +101,7 @@ class AddressDescriptor(Descriptor[Message, str]):
         found = interface_link(self._southbound, interface)
         within = await self._kernel.channel(found.namespace)
         flags = channel.NLM_F_CREATE | channel.NLM_F_EXCL
-        body = address_message(found.index, address)
+        body = address_message(found.index, address, self._kernel.protocol)
         made = await within.call(channel.RTM_NEWADDR, flags, body, key, tolerate=EXISTS)
         place = keys.address(interface, str(address))
         # On another's interface it may well be there already; then it stays when we go, too.
@@ -207,13 +207,14 @@ class AddressDescriptor(Descriptor[Message, str]):
                 owner, packed, length, protocol = codec.decode_address(answer)
                 if owner in names:
                     text = f"{_text(packed)}/{length}"
-                    found[keys.address(names[owner], text)] = protocol == ADDRESS_PROTOCOL
+                    key = keys.address(names[owner], text)
+                    found[key] = protocol == self._kernel.protocol
         return found
 
 
-def address_message(index: int, address: Address) -> bytes:
+def address_message(index: int, address: Address, protocol: int = ADDRESS_PROTOCOL) -> bytes:
     """Return the body of a request to set an address, marked as ours."""
-    attributes = [codec.attribute(codec.IFA_PROTO, bytes([ADDRESS_PROTOCOL]))]
+    attributes = [codec.attribute(codec.IFA_PROTO, bytes([protocol]))]
     length = address.network.prefixlen
     if address.version == IPV6:
         attributes.append(codec.number(codec.IFA_FLAGS, codec.IFA_F_NODAD))

@@ -14,6 +14,7 @@ from kvscheduler import Origin, Retrieved
 from ligato.linux.l3.route_pb2 import Route
 
 from .. import keys
+from ..kernel import PROTOCOL
 from ..netlink import codec
 from ..netlink.channel import Refused
 from ..netlink.codec import IPRoute
@@ -34,8 +35,7 @@ __all__ = [
     "written",
 ]
 
-# Marks our routes, where others write "static" or "bgp".
-ROUTE_PROTOCOL = 107
+ROUTE_PROTOCOL = PROTOCOL
 
 IPV6 = 6
 IPV6_METRIC = 1024
@@ -100,7 +100,14 @@ def written(value: Route) -> tuple[str, ...]:
     return value.outgoing_interface, destination, next_hop, scope, str(metric(value))
 
 
-def made_of(value: Route, index: int, table: int, allocations: Mapping[str, Any]) -> IPRoute:
+def made_of(
+    value: Route,
+    index: int,
+    table: int,
+    allocations: Mapping[str, Any],
+    *,
+    protocol: int = ROUTE_PROTOCOL,
+) -> IPRoute:
     """Return a route as the kernel has it, over the interface with an index."""
     out = value.outgoing_interface
     network = reference.find(value.dst_network, out, allocations).network
@@ -119,7 +126,7 @@ def made_of(value: Route, index: int, table: int, allocations: Mapping[str, Any]
         priority=value.metric or (IPV6_METRIC if is_new else 0),
         # IPv6 routes have no scope.
         scope=0 if is_new else scope_of(value),
-        protocol=ROUTE_PROTOCOL,
+        protocol=protocol,
         table=table,
     )
 

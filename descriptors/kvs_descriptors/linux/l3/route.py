@@ -31,7 +31,7 @@ from ..netlink import channel, codec
 from ..netlink.channel import Refused
 from ..netlink.codec import IPRoute
 from . import iproute, reaching
-from .iproute import ROUTE_PROTOCOL, Wanted
+from .iproute import Wanted
 
 __all__ = ["RouteDescriptor"]
 
@@ -109,7 +109,7 @@ class RouteDescriptor(Descriptor[Route, None]):
         if made is not None:
             return
         # A create that had its effect, though nobody noted it, or another's.
-        there = await self._dump(within, route.destination, ROUTE_PROTOCOL)
+        there = await self._dump(within, route.destination)
         if not any(iproute.is_same_place(one, route) for one in there):
             text = "another route has the same destination and metric"
             raise Refused(errno.EEXIST, text, key)
@@ -141,7 +141,10 @@ class RouteDescriptor(Descriptor[Route, None]):
         table = codec.RT_TABLE_MAIN
         if may_be_vrfs():
             table = await table_of(within, found.index)
-        return within, iproute.made_of(value, found.index, table, self._allocations())
+        made = iproute.made_of(
+            value, found.index, table, self._allocations(), protocol=self._kernel.protocol
+        )
+        return within, made
 
     def _allocations(self) -> Mapping[str, object]:
         return self._southbound.metadata(reference.ALLOCATIONS)
@@ -181,12 +184,13 @@ class RouteDescriptor(Descriptor[Route, None]):
     async def _look(self, namespace: str) -> tuple[list[IPRoute], dict[int, int]]:
         """Return our routes in a namespace, and the tables for interfaces in VRFs."""
         within = await self._kernel.channel(namespace)
-        both = [self._dump(within, bytes(size), ROUTE_PROTOCOL) for size in SIZES]
+        both = [self._dump(within, bytes(size)) for size in SIZES]
         routes = [route for part in await asyncio.gather(*both) for route in part]
         return routes, await tables(within) if may_be_vrfs() else {}
 
-    async def _dump(self, within: channel.Channel, like: bytes, protocol: int) -> list[IPRoute]:
-        """Return the routes of a protocol, of the family that an address is of."""
+    async def _dump(self, within: channel.Channel, like: bytes) -> list[IPRoute]:
+        """Return our routes, of the family that an address is of."""
+        protocol = self._kernel.protocol
         body = codec.RTMSG.pack(codec.family_of(like), 0, 0, 0, 0, protocol, 0, 0, 0)
         answers = await within.dump(channel.RTM_GETROUTE, body, "all routes")
         routes = map(codec.decode_route, answers)
@@ -222,7 +226,9 @@ class _ByPlace:
     def _made_of(self, there: Iterable[tuple[str, Route]], route: IPRoute) -> Iterable[Wanted]:
         for key, value in there:
             try:
-                made = iproute.made_of(value, route.index, route.table, self._allocations)
+                made = iproute.made_of(
+                    value, route.index, route.table, self._allocations, protocol=route.protocol
+                )
             except (NotAllocated, Refused):
                 continue
             yield Wanted(key, value, made)

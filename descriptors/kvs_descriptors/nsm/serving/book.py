@@ -4,20 +4,19 @@
 from __future__ import annotations
 
 import asyncio
-import collections
-import contextlib
 import dataclasses
 import datetime
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Final
 
 from kvs_proto.networkservice import connection_pb2
-from kvs_proto.networkservice.connection_pb2 import Connection, Mechanism
+from kvs_proto.networkservice.connection_pb2 import Connection, Mechanism, State
 
 from .. import path
 from ..errors import Declined, MeshError
 from .service import Service
+from .turns import Turns
 from .watchers import Watchers
 
 __all__ = ["Book"]
@@ -34,14 +33,6 @@ class _Held:
     timer: asyncio.TimerHandle | None = None
 
 
-class _Turn:
-    """Whose turn it is at one connection, and how many want it."""
-
-    def __init__(self) -> None:
-        self.lock = asyncio.Lock()
-        self.users = 0
-
-
 class Book:
     """What is held, by the id in the endpoint's own segment of the path."""
 
@@ -49,7 +40,7 @@ class Book:
         self.watchers = Watchers()
         self._clock = clock
         self._held: dict[str, _Held] = {}
-        self._turns: dict[str, _Turn] = collections.defaultdict(_Turn)
+        self._turns = Turns()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -66,7 +57,7 @@ class Book:
     ) -> Connection:
         """Have a connection made or refreshed; return it with the turn still at us."""
         identity = connection.id
-        async with self._turn(identity):
+        async with self._turns.turn(identity):
             held = self._held.get(identity)
             if held is None and len(self._held) >= _MAX_CONNECTIONS:
                 raise Declined(f"there are {_MAX_CONNECTIONS} connections already")
@@ -74,8 +65,9 @@ class Book:
                 raise Declined(f"the connection {identity} is another endpoint's")
             before = None if held is None else held.connection
             made = await service.request(connection, preferences, before)
-            # The way back goes by the path: nobody else has a say in it.
-            made.path.CopyFrom(connection.path)
+            # The way back goes by the path: nobody else has a say in it. What is beyond us has
+            # been told by who is.
+            made.path.CopyFrom(path.joined(connection, made))
             made.id = identity
             made.state = connection_pb2.UP
             self._keep(_Held(made, service), within_s)
@@ -87,13 +79,39 @@ class Book:
         if connection.id not in self._held:
             self._hold(_Held(connection, service), left_s)
 
-    async def close(self, identity: str) -> None:
-        """Have a connection taken down; one that is not there is down already."""
-        async with self._turn(identity):
+    def mark(self, identity: str, state: State) -> None:
+        """Tell how it stands with a connection now, which stays nevertheless."""
+        held = self._held.get(identity)
+        if held is None or held.connection.state == state:
+            return
+        marked = Connection()
+        marked.CopyFrom(held.connection)
+        marked.state = state
+        held.connection = marked
+        logger.info("mesh: the connection %s is %s now", identity, State.Name(state))
+        self.watchers.tell(connection_pb2.UPDATE, marked)
+
+    def lose(self, identity: str) -> None:
+        """Let go of a connection that has been taken down by somebody else."""
+        held = self._held.get(identity)
+        self._drop(identity)
+        if held is not None:
+            self.watchers.tell(connection_pb2.DELETE, held.connection)
+
+    async def close(self, identity: str, asked: Connection | None = None) -> None:
+        """Have a connection taken down; one that is not there is down already.
+
+        ``asked`` is how the one who asks has it: the tokens of its path are the newest.
+        """
+        async with self._turns.turn(identity):
             held = self._held.get(identity)
             if held is None:
                 return
-            await held.service.close(held.connection)
+            closed = Connection()
+            closed.CopyFrom(held.connection)
+            if asked is not None:
+                closed.path.CopyFrom(path.joined(asked, held.connection))
+            await held.service.close(closed)
             self._drop(identity)
             self.watchers.tell(connection_pb2.DELETE, held.connection)
 
@@ -142,24 +160,9 @@ class Book:
             await self.close(identity)
         except (MeshError, OSError) as error:
             logger.warning("mesh: the connection %s could not be closed: %s", identity, error)
-            held = self._held.get(identity)
-            self._drop(identity)
-            if held is not None:
-                self.watchers.tell(connection_pb2.DELETE, held.connection)
+            self.lose(identity)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    @contextlib.asynccontextmanager
-    async def _turn(self, identity: str) -> AsyncIterator[None]:
-        turn = self._turns[identity]
-        turn.users += 1
-        try:
-            async with turn.lock:
-                yield
-        finally:
-            turn.users -= 1
-            if not turn.users:
-                del self._turns[identity]

@@ -43,7 +43,7 @@ from .book import Book
 from .refusals import Refusals
 from .service import Service
 
-__all__ = ["EndpointServer"]
+__all__ = ["Context", "EndpointServer"]
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -148,7 +148,7 @@ class EndpointServer:
     async def _request(
         self, asked: NetworkServiceRequest, name: str, context: Context
     ) -> Connection:
-        connection = self._entered(asked.connection, context)
+        connection = self.entered(asked.connection, context)
         service = self._services.get(name)
         if service is None:
             raise Refused("NOT_FOUND", f"no endpoint {name!r} is served here")
@@ -159,7 +159,8 @@ class EndpointServer:
 
     async def close(self, asked: Connection, context: Context) -> Empty:
         """End a connection; what we have of it counts, not what is sent."""
-        await self.book.close(self._entered(asked, context).id)
+        entered = self.entered(asked, context)
+        await self.book.close(entered.id, entered)
         return Empty()
 
     def monitor(
@@ -172,12 +173,15 @@ class EndpointServer:
     def _caller(self, context: Context) -> Peer | None:
         return self._gate.caller(context.peer()) if self._gate is not None else None
 
-    def _entered(self, connection: Connection, context: Context) -> Connection:
+    def name(self, connection: Connection) -> str:
+        """Return what we are called in the path of a connection."""
+        return connection.network_service_endpoint_name
+
+    def entered(self, connection: Connection, context: Context) -> Connection:
         """Take the turn, after a look at who has it."""
         caller, moment = self._caller(context), self._clock()
         theirs = tokens.from_metadata(context.invocation_metadata() or ())
-        name = connection.network_service_endpoint_name
-        entered = path.enter(connection, name, self._new_id)
+        entered = path.enter(connection, self.name(connection), self._new_id)
         ours = self._token(caller, moment)
         signed = path.sign(entered, (theirs.text, theirs.expires), (ours.text, ours.expires))
         if caller is not None:

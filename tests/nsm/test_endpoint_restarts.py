@@ -299,3 +299,17 @@ def test_after_kill_9_the_same_clients_have_the_same_interfaces(
 def test_keys_of_what_is_served_are_told_apart() -> None:
     assert keys.served("web", "nsm0") == "nsm/endpoint/web/connection/nsm0"
     assert keys.registered("web") == "nsm/endpoint/web/registered"
+
+
+def test_many_connections_are_written_down_together(mesh: Mesh, host: Host) -> None:
+    async def first(hosted: Hosted) -> None:
+        await hosted.put(endpoint())
+        await hosted.until_registered()
+        for number in range(0, 48, 8):
+            await asyncio.gather(*(ask(mesh, f"c-{number + one}") for one in range(8)))
+        await until(lambda: len(hosted.scheduler.metadata("nsm-endpoint")["web"].held) == 48)
+
+    async def second(hosted: Hosted) -> None:
+        assert len(hosted.served()) == 48
+
+    play(host, first, second)

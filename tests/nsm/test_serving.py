@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import socket
 from pathlib import Path
@@ -14,6 +15,7 @@ from kvs_descriptors.nsm.errors import Declined
 from kvs_descriptors.nsm.identity.source import Fixed
 from kvs_descriptors.nsm.serving.refusals import Refusals
 from kvs_descriptors.nsm.serving.server import EndpointServer
+from kvs_descriptors.nsm.wire.address import Address
 from kvs_proto.networkservice.connection_pb2 import Connection
 from tests.nsm.authority import Authority
 from tests.nsm.hosting import Host, ask, endpoint
@@ -88,3 +90,24 @@ def test_refusals_are_counted_and_said_once_as_long_as_they_are_the_same(
     assert said[3].startswith("mesh: an endpoint without a name refuses somebody: xxx")
     refusals.forget("one")
     assert refusals.of("one").count == 0
+
+
+def test_who_listens_everywhere_has_to_say_where_others_reach_it(
+    mesh: Mesh, tmp_path: Path
+) -> None:
+    async def story() -> None:
+        host = Host.at(mesh, tmp_path)
+        reached = str(host.address)
+        host.address = Address(host="0.0.0.0", port=host.address.port)  # noqa: S104 - see the name
+        async with host.running() as hosted:
+            await hosted.put(endpoint())
+            await hosted.until_failed()
+            assert "where others reach it has to be said" in hosted.registration().failure
+
+        host.site = dataclasses.replace(host.site, url=reached)
+        async with host.running() as hosted:
+            await hosted.until_registered()
+            assert hosted.registration().url == reached
+            assert (await ask(mesh)).network_service_endpoint_name == "agent-web"
+
+    asyncio.run(story())

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
 import ssl
 from pathlib import Path
@@ -22,6 +23,7 @@ from kvs_descriptors.nsm.serving.server import EndpointServer
 from kvs_descriptors.nsm.wire import methods
 from kvs_descriptors.nsm.wire.address import Address
 from kvs_descriptors.nsm.wire.links import Links, now
+from kvs_descriptors.nsm.wire.relay import Relay
 from kvs_descriptors.nsm.wire.tls import client_context
 from kvs_proto.networkservice.connection_pb2 import MonitorScopeSelector
 from tests.nsm.authority import Authority
@@ -297,3 +299,19 @@ def test_a_caller_knows_the_key_that_answers_are_signed_with(authority: Authorit
                         )
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_a_relay_that_ends_while_somebody_connects_leaves_nothing_open(
+    authority: Authority, turns: int
+) -> None:
+    async def story() -> None:
+        async with Relay(Address(host="127.0.0.1", port=1), authority.identity("c")) as relay:
+            with socket.socket(socket.AF_UNIX) as caller:
+                caller.connect("\0" + relay.target.removeprefix("unix-abstract:"))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+
+    asyncio.run(story())
+    # A socket that nobody has closed would be told of here.
+    gc.collect()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
 
 from google.protobuf.message import Message
 
@@ -13,7 +14,7 @@ from kvs_proto.nsm.v1.endpoint_pb2 import EndpointConnection, HeldConnections
 from kvscheduler import Derived, Descriptor, Origin, Retrieved, Southbound
 
 from .. import keys
-from ..errors import MeshError
+from ..errors import MeshError, Unavailable
 from ..interfaces import Interface, unconfigured
 from ..notifications import Notifier, Publish, unpublished
 from ..serving.server import EndpointServer
@@ -26,6 +27,12 @@ from .meaning import Site
 from .service import EndpointService
 
 __all__ = ["EndpointDescriptor"]
+
+# What an endpoint holds is written down as a whole: of many connections less often. One that is
+# lost for that is known by what its client brings.
+_FEW: Final = 32
+_EACH_S: Final = 0.001
+_LONGEST_S: Final = 1.0
 
 
 class EndpointDescriptor(Descriptor[NetworkServiceEndpoint, HeldConnections]):
@@ -57,6 +64,7 @@ class EndpointDescriptor(Descriptor[NetworkServiceEndpoint, HeldConnections]):
         self._notifier = Notifier(publish)
         self._reserved = reserved
         self._endpoints: dict[str, Endpoint] = {}
+        self._unwritten: set[str] = set()
         self._has_news = asyncio.Event()
         self._southbound: Southbound | None = None
 
@@ -168,7 +176,7 @@ class EndpointDescriptor(Descriptor[NetworkServiceEndpoint, HeldConnections]):
         try:
             async with self.server:
                 self._restore()
-                await self._keep_up(self._site.url or str(self.server.address))
+                await self._keep_up(self._url())
         except (MeshError, OSError, RuntimeError) as error:
             for endpoint in self._endpoints.values():
                 self._note(endpoint, Registered(failure=f"it cannot be served: {error}"))
@@ -176,6 +184,12 @@ class EndpointDescriptor(Descriptor[NetworkServiceEndpoint, HeldConnections]):
         finally:
             for endpoint in self._endpoints.values():
                 endpoint.forget_task()
+
+    def _url(self) -> str:
+        if not self._site.url and self.server.address.is_everywhere:
+            text = "where others reach it has to be said"
+            raise Unavailable(f"{self.server.address} is every address of this machine: {text}")
+        return self._site.url or str(self.server.address)
 
     async def _keep_up(self, url: str) -> None:
         async with asyncio.TaskGroup() as group:
@@ -260,10 +274,24 @@ class EndpointDescriptor(Descriptor[NetworkServiceEndpoint, HeldConnections]):
 
         def changed(interface: str, found: EndpointConnection | None) -> None:
             self._tell(keys.served(meaning.name_of(value), interface), found)
-            # What is held is the endpoint's metadata, which the engine writes down.
-            self._get_southbound().request_refresh([key])
+            self._write_down(key)
 
         return EndpointService(value, self._site, others, changed)
+
+    def _write_down(self, key: str) -> None:
+        """Have the engine read what is held, which is the endpoint's metadata, and journal it."""
+        endpoint = self._endpoints.get(key)
+        count = len(endpoint.service.held) if endpoint is not None else 0
+        if count <= _FEW:
+            self._write_now(key)
+        elif key not in self._unwritten:
+            self._unwritten.add(key)
+            delay_s = min(_LONGEST_S, count * _EACH_S)
+            asyncio.get_running_loop().call_later(delay_s, self._write_now, key)
+
+    def _write_now(self, key: str) -> None:
+        self._unwritten.discard(key)
+        self._get_southbound().request_refresh([key])
 
     def _forget(self, key: str, endpoint: Endpoint) -> None:
         if self._endpoints.get(key) is endpoint:

@@ -41,6 +41,14 @@ class Address:
             return False  # a name may lead anywhere
 
     @property
+    def is_everywhere(self) -> bool:
+        """Tell whether it stands for all addresses of a machine, and leads nobody to it."""
+        try:
+            return ipaddress.ip_address(self.host).is_unspecified
+        except ValueError:
+            return False
+
+    @property
     def target(self) -> str:
         """Return it as grpc names it."""
         return f"unix:{self.path}" if self.path else self._host_port

@@ -27,6 +27,8 @@ __all__ = ["Relay"]
 logger = logging.getLogger(__name__)
 
 _CONNECT_S: Final = 10.0
+# Of the loop: to see who is there, to make a transport, to tell us.
+_ACCEPTING_TURNS: Final = 3
 _CREDENTIALS: Final = struct.Struct("iII")
 
 
@@ -60,6 +62,10 @@ class Relay:
         trace: TracebackType | None,
     ) -> None:
         assert self._server is not None
+        # gRPC may have connected just now. Python 3.11 loses who is accepted by a server that has
+        # been closed meanwhile: its socket stays open until somebody collects the garbage.
+        for _ in range(_ACCEPTING_TURNS):
+            await asyncio.sleep(0)
         self._server.close()
         for task in self._tasks:
             task.cancel()

@@ -300,6 +300,43 @@ def test_a_restart_goes_on_with_the_connection_and_touches_nothing(
     play(story)
 
 
+@pytest.mark.parametrize("has_manager", [True, False])
+def test_who_has_lost_his_journal_asks_the_mesh(
+    play: Callable[[Story], None],
+    *,
+    has_manager: bool,
+) -> None:
+    async def story(world: World) -> None:
+        async with world.endpoint():
+            async with world.engine():
+                world.cable.plug_in()
+                await world.put(world.client())
+                await world.until_up()
+                before = world.ids()
+            world.journal = world.journal.with_name("new.db")
+            if not has_manager:
+                world.mesh.manager.kill()
+
+            async with world.engine() as scheduler:
+                txn = scheduler.transaction(resync="full", retry=RETRY)
+                txn.set(CLIENT, world.client())
+                done = await txn.commit()
+
+                made = [
+                    one.operation.kind for one in done.operations if one.operation.key == CLIENT
+                ]
+                assert made == ([] if has_manager else ["create"])
+                if not has_manager:
+                    world.mesh.manager.start()
+                await world.until_up()
+                if has_manager:  # else nobody knows the old one any more, which expires
+                    assert world.ids() == before
+                assert world.addresses() == {ADDRESS}
+                await world.put()
+
+    play(story)
+
+
 def test_a_restart_without_a_manager_leaves_the_interface_until_there_is_one(
     play: Callable[[Story], None],
 ) -> None:

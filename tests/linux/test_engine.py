@@ -192,6 +192,22 @@ def test_the_same_names_can_be_made_and_removed_over_and_over(bench: Bench) -> N
     bench.run(scenario())
 
 
+def test_nothing_is_remembered_of_what_is_gone(bench: Bench) -> None:
+    async def scenario() -> None:
+        descriptors = linux.descriptors(kernel=bench.kernel)
+        (interfaces,) = (one for one in descriptors if isinstance(one, linux.InterfaceDescriptor))
+        async with Scheduler(descriptors) as scheduler:
+            await apply(scheduler, example())
+            await scheduler.resync("full")
+            await apply(scheduler, {})
+
+        assert interfaces._making.planned == {}
+        assert bench.kernel.references == {}
+        assert dict(bench.kernel.seen) == {}
+
+    bench.run(scenario())
+
+
 def test_an_interface_that_moves_to_another_namespace_is_made_again_there(bench: Bench) -> None:
     def cable(place: str) -> Configuration:
         return load_text(

@@ -145,7 +145,7 @@ class Bay:
         self.place = place
         self.requests = 0
         self.closed: list[str] = []
-        self.is_full = False
+        self.is_full = self.is_for_one = False
         self.mtu = 0
         self.more: list[Route] = []
         # What else is done to the answer.
@@ -161,6 +161,8 @@ class Bay:
         self.requests += 1
         if self.is_full:
             raise Declined("the bay is full")
+        if self.is_for_one and self._given.keys() - {connection.id}:
+            raise Declined("the bay has its one client already")
         mechanisms.chosen(connection, preferences, mechanisms.KERNEL)
         number = self._given.setdefault(connection.id, -1)
         if number < 0:

@@ -93,13 +93,18 @@ def test_killed_at_any_moment_it_ends_with_one_cable(
 
         assert here.names() == {"nsm-1"}
         assert len(there.names()) == 1
+        # What was asked for right before the end, and is known to the endpoint alone, is closed.
+        await until(lambda: len(ends.server.book.connections) == 1)
         assert here.pings(made.context.ip_context.dst_ip_addrs[0].partition("/")[0])
         await ends.close(made)
         assert is_clean(forwarder, here, there)
+        assert ends.server.book.connections == {}
 
     forwarder.kill()
     forwarder.start(KVS_FAILPOINT=point)
-    play(forwarder, here, story, one=Bay(there))
+    bay = Bay(there)
+    bay.is_for_one = True
+    play(forwarder, here, story, one=bay)
 
 
 def test_what_somebody_removes_is_put_back(

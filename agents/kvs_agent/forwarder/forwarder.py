@@ -27,6 +27,7 @@ from .hops import Finder, Hops
 from .kept import Kept
 from .server import ForwarderServer
 from .settings import Settings, SettingsError
+from .sweeping import Sweeping
 
 __all__ = ["Forwarder"]
 
@@ -138,6 +139,7 @@ class Forwarder:
             finder=Finder(manager),
             cables=Cables(self._scheduler),
             kept=self._kept,
+            sweeping=Sweeping(hops, settings.name),
             followers=Followers(hops, settings.name, server.book.mark),
         )
         forwarding = Forwarding(wing, server.book.lose)

@@ -28,7 +28,8 @@ from .cables import Cables
 from .following import Followers
 from .hops import Finder, Hops
 from .kept import Kept
-from .known import Asked, Known, Standing, copy_of
+from .known import Asked, Known, Standing, copy_of, with_tokens_of
+from .sweeping import Sweeping
 from .tasks import Tasks
 
 __all__ = ["Forwarding", "Wing"]
@@ -46,6 +47,7 @@ class Wing:
     finder: Finder
     cables: Cables
     kept: Kept
+    sweeping: Sweeping
     followers: Followers
 
 
@@ -55,6 +57,11 @@ class _Client:
 
     mechanism: Mechanism
     namespace: str
+
+    @property
+    def end(self) -> tuple[str, str]:
+        """Return the namespace, and the name in it."""
+        return self.namespace, self.mechanism.parameters["name"]
 
 
 class Forwarding:
@@ -162,6 +169,27 @@ class Forwarding:
         standing = self._known.get(asked.connection.id)
         if standing is not None and standing.is_refreshed_by(asked.connection):
             return await self._by_same(asked, client, standing)
+        try:
+            return await self._by_first(asked, client, standing)
+        except (Declined, Refused):
+            # The one that the client has lost track of may be all that an endpoint takes.
+            if not await self._is_way_made(asked, client):
+                raise
+            return await self._by_first(asked, client, standing)
+
+    async def _is_way_made(self, asked: Asked, client: _Client) -> bool:
+        async with self._replacing(asked, client) as older:
+            if older is None:
+                return False
+            await self._remove(older.record.told.id, older)
+            ended = with_tokens_of(asked.connection, older.onward)
+            await self._hang_up(older.record.url, ended)
+            self._forget(older.record.told.id)
+            return True
+
+    async def _by_first(
+        self, asked: Asked, client: _Client, standing: Standing | None
+    ) -> Connection:
         async with _in_time(asked.left_s, "the registry does not answer"):
             service, endpoints = await self._wing.finder.find(asked.connection)
         if standing is not None:
@@ -207,6 +235,7 @@ class Forwarding:
             wanted.mechanism.CopyFrom(ends.placeless(standing.onward.mechanism))
         text = f"endpoint {endpoint.name} does not answer"
         async with _in_time(within_s, text), self._wing.hops.to(endpoint.url) as links:
+            await self._wing.sweeping.once(endpoint.url, self._is_known)
             made = await connections.request(links, wanted, [ends.wish()], timeout_s=within_s)
             onward = copy_of(made)
             onward.id = asked.connection.id
@@ -217,6 +246,9 @@ class Forwarding:
             if standing is None or not standing.is_same_there(endpoint.url, onward):
                 await self._hang_up(endpoint.url, onward)
             raise
+
+    def _is_known(self, identity: str) -> bool:
+        return self._known.get(identity) is not None
 
     # The cable.
 
@@ -238,44 +270,44 @@ class Forwarding:
             )
             if standing is not None:
                 record.life_s = max(record.life_s, standing.record.life_s)
-            async with self._replacing(record, asked) as older:
+            async with self._replacing(asked, client) as older:
                 before = self._values(standing) | self._values(older)
                 after = records.values(record, self._wing.kept)
                 await self._wing.cables.change(before, after, f"connection {onward.id}")
                 if older is not None:
-                    self._replaced(older)
+                    self._known.leave(older)
+                    self._over(asked, older)
+                    self._forget(older.record.told.id)
                 self._known.enter(Standing(record, onward, None if standing else asked))
             if standing is not None and not standing.is_same_there(url, onward):
-                hung_up = self._wing.hops.end_some_time(standing.record.url, standing.onward)
-                self._tasks.spawn(hung_up)
+                self._over(asked, standing)
         return told
+
+    def _over(self, asked: Asked, before: Standing) -> None:
+        """Have an endpoint told, which nobody waits for, that its connection is over."""
+        ended = with_tokens_of(asked.connection, before.onward)
+        self._tasks.spawn(self._wing.hops.end_some_time(before.record.url, ended))
 
     def _values(self, standing: Standing | None) -> dict[str, Message]:
         return {} if standing is None else {**records.values(standing.record, self._wing.kept)}
 
     @contextlib.asynccontextmanager
-    async def _replacing(self, record: Forwarded, asked: Asked) -> AsyncIterator[Standing | None]:
+    async def _replacing(self, asked: Asked, client: _Client) -> AsyncIterator[Standing | None]:
         """Lend the connection that has the client's end; refuse where that is another client's.
 
         A client that has lost track of its connection asks for a new one, in the place of the old.
         """
         async with contextlib.AsyncExitStack() as stack:
-            older = self._known.in_the_way(record)
+            older = self._known.in_the_way(asked.connection, client.end)
             while older is not None:
                 identity = older.record.told.id
                 async with _in_time(asked.left_s, f"{identity} is being worked on: try again"):
                     await stack.enter_async_context(self._turns.turn(identity))
-                if self._known.in_the_way(record) is older:
+                if self._known.in_the_way(asked.connection, client.end) is older:
                     break
                 await stack.aclose()
-                older = self._known.in_the_way(record)
+                older = self._known.in_the_way(asked.connection, client.end)
             yield older
-
-    def _replaced(self, older: Standing) -> None:
-        identity = older.record.told.id
-        self._known.leave(older)
-        self._tasks.spawn(self._wing.hops.end_some_time(older.record.url, older.onward))
-        self._forget(identity)
 
 
 @contextlib.asynccontextmanager

@@ -16,7 +16,7 @@ from kvs_proto.registry.registry_pb2 import NetworkServiceEndpoint
 from .following import Followers
 from .kept import Kept
 
-__all__ = ["Asked", "Known", "Standing", "copy_of"]
+__all__ = ["Asked", "Known", "Standing", "copy_of", "with_tokens_of"]
 
 # Of the time that the caller waits, so long is for endpoints.
 _OF_HOPS: Final = 0.6
@@ -118,15 +118,14 @@ class Known:
         self._release(standing)
         self._followers.leave(standing.record.url, identity)
 
-    def in_the_way(self, record: Forwarded) -> Standing | None:
-        """Return the other connection that has the client's end; refuse another client's."""
-        identity = self._by_end.get(_end_of(record), record.told.id)
-        if identity == record.told.id:
+    def in_the_way(self, asked: Connection, end: tuple[str, str]) -> Standing | None:
+        """Return the other connection that has a client's end; refuse another client's."""
+        identity = self._by_end.get(end, asked.id)
+        if identity == asked.id:
             return None
         older = self._standing[identity]
-        if _asker(older.record.told) != _asker(record.told):
-            name = record.told.mechanism.parameters["name"]
-            raise Declined(f"another client's interface is called {name} already")
+        if _asker(older.record.told) != _asker(asked):
+            raise Declined(f"another client's interface is called {end[1]} already")
         return older
 
     def _release(self, standing: Standing) -> None:
@@ -148,6 +147,20 @@ def _beyond(connection: Connection) -> tuple[str, str]:
     """Return how the endpoint knows a connection."""
     segments, index = connection.path.path_segments, connection.path.index + 1
     return (segments[index].name, segments[index].id) if index < len(segments) else ("", "")
+
+
+def with_tokens_of(asked: Connection, connection: Connection) -> Connection:
+    """Return a connection with the tokens of a newer request, which goes through the same hands.
+
+    Those of its own may have expired, or, since a restart, not be known.
+    """
+    found = copy_of(connection)
+    segments = found.path.path_segments[: found.path.index + 1]
+    for known, newer in zip(segments, asked.path.path_segments, strict=False):
+        if known.name == newer.name and newer.token:
+            known.token = newer.token
+            known.expires.CopyFrom(newer.expires)
+    return found
 
 
 def copy_of(connection: Connection) -> Connection:

@@ -40,13 +40,11 @@ class Calls:
         """Name the owner of all tasks to come."""
         self._group = group
 
-    def _room(self, binding: Binding) -> asyncio.Semaphore | None:
+    def _room(self, binding: Binding, size: int) -> asyncio.Semaphore:
         """Return what limits the calls of a descriptor, operations and retrieves alike."""
-        if binding.max_parallel is None:
-            return None
         room = self._rooms.get(binding.name)
         if room is None:
-            room = self._rooms[binding.name] = asyncio.Semaphore(binding.max_parallel)
+            room = self._rooms[binding.name] = asyncio.Semaphore(size)
         return room
 
     def cancel_all(self) -> None:
@@ -64,10 +62,10 @@ class Calls:
     ) -> None:
         """Begin a call; ``on_done`` gets its result, or its error."""
         assert self._group is not None
-        room = self._room(binding)
-        if room is None:
+        if binding.max_parallel is None:
             work = self._answer(binding, call, args)
         else:
+            room = self._room(binding, binding.max_parallel)
             work = self._answer_in_room(room, binding, call, args)
         task = self._group.create_task(work, name=f"call {binding.name}")
         deadline = binding.deadline_s if binding.deadline_s is not None else self._deadline_s

@@ -167,11 +167,12 @@ class Life:
         wrecks: list[Wreck] = []
         if wreck is not None and self.crashes.can_restart(self.world):
             chosen = wreck
-            script.on_moment.append(
-                lambda moment: (
-                    wrecks.append(self._wreck(moment, edge, options)) if chosen(moment) else None
-                )
-            )
+
+            def kill(moment: str) -> None:
+                if chosen(moment):
+                    wrecks.append(self._wreck(moment, edge, options))
+
+            script.on_moment.append(kill)
         outcome = await self._perform(edge, options, script)
         if self.say is not None:
             narrator.after(self.say, outcome, self.world)
@@ -242,9 +243,9 @@ class Life:
         self, edge: Edge, options: Options, outcome: TransactionResult | JournalError
     ) -> Expected:
         """Return what is wanted after a commit, by what the laws say of its outcome."""
-        wanted = self.scheduler.values()
         if isinstance(outcome, TransactionResult):
             return self._ends_well_at(edge, options, outcome)
+        wanted = self.scheduler.values()
         if not self.script.written and wanted != edge.before.wanted:
             raise Violation("the journal refused the change, and yet it is wanted")
         return edge.after if wanted == edge.after.wanted else edge.before

@@ -44,9 +44,7 @@ class Deadlines:
 
     def end(self, seconds: float) -> None:
         """Hear that something has ended which was given so many seconds."""
-        lane = self._lanes.get(seconds)
-        if lane is not None:
-            lane.clear()
+        self._lanes[seconds].clear()
 
 
 class _Lane:

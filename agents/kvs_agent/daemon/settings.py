@@ -190,19 +190,19 @@ class NsmSettings:
 
     connect_to: str = setting(
         "connect-to",
-        "Where the manager is: tcp://host:port or unix:///path. NSM_CONNECT_TO",
+        "Where the manager is: tcp://host:port or unix:///path. NSM_CONNECT_TO.",
         default="",
     )
     name: str = setting(
         "name",
         "What the agent is called in the mesh, where no other may be called so; empty: its label."
-        " NSM_NAME",
+        " NSM_NAME.",
         default="",
     )
     spiffe_socket: str = setting(
         "spiffe-endpoint-socket",
         "Where the agent gets its identity: the SPIFFE Workload API, unix:///path or"
-        " tcp://address:port. SPIFFE_ENDPOINT_SOCKET",
+        " tcp://address:port. SPIFFE_ENDPOINT_SOCKET.",
         default="",
     )
     insecure: bool = setting(
@@ -214,19 +214,31 @@ class NsmSettings:
     listen_on: str = setting(
         "listen-on",
         "Where endpoints are served: tcp://address:port or unix:///path; empty: none are."
-        " NSM_LISTEN_ON",
+        " NSM_LISTEN_ON.",
         default="",
+    )
+    endpoint_url: str = setting(
+        "endpoint-url",
+        "Where others reach what is served; empty: where it is served, which has to be one address"
+        " then.",
+        default="",
+    )
+    publish_notifications: bool = setting(
+        "publish-notifications",
+        "Whether the labels of registered endpoints are put into etcd, below"
+        " /vnf-agent/global/notification/nsm/.",
+        default=False,
     )
     token_life_s: float = setting(
         "max-token-lifetime",
         "How long a proof of ours holds, and so at most a connection that nobody refreshes."
-        " NSM_MAX_TOKEN_LIFETIME",
+        " NSM_MAX_TOKEN_LIFETIME.",
         default=600.0,
         is_duration=True,
     )
     request_timeout_s: float = setting(
         "request-timeout",
-        "How long the mesh may take for a connection. NSM_REQUEST_TIMEOUT",
+        "How long the mesh may take for a connection. NSM_REQUEST_TIMEOUT.",
         default=15.0,
         is_duration=True,
     )
@@ -244,7 +256,11 @@ class NsmSettings:
         """Refuse with ``ValueError`` what cannot work, or would be open to others."""
         if not self.connect_to:
             return
-        addresses = {"connect-to": self.connect_to, "listen-on": self.listen_on}
+        addresses = {
+            "connect-to": self.connect_to,
+            "listen-on": self.listen_on,
+            "endpoint-url": self.endpoint_url,
+        }
         for key, text in addresses.items():
             self._check_address(key, text)
         if not self.insecure and not self.spiffe_socket:

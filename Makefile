@@ -23,7 +23,7 @@ EXAMPLES := tests/engine tests/conformance $(wildcard tests/properties/test_foun
 CORE := kvscheduler/graph*,kvscheduler/planner/*,kvscheduler/executor*,kvscheduler/journal*
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-agent test lint types contracts protos protos-check mesh tests cov others sim search proof mutate bench man reference pictures fmt lock clean
+.PHONY: help setup demo demo-agent demo-nsm test lint types contracts protos protos-check mesh tests cov others sim search proof mutate bench man reference pictures fmt lock clean
 
 help:  ## say what there is
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -44,6 +44,9 @@ demo: $(STAMP)  ## show it at work on real Linux networking, then remove everyth
 
 demo-agent: $(STAMP)  ## show an agent with etcd at work, killed and started again, then remove everything
 	@$(PY) examples/demo_agent.py
+
+demo-nsm: $(STAMP)  ## show a network service mesh with two agents and our forwarder (takes Go), then remove everything
+	@$(PY) examples/demo_nsm.py
 
 test: lint types contracts protos-check cov others  ## everything that CI checks
 

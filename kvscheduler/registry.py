@@ -181,6 +181,14 @@ class Registry:
         except KeyError:
             return self._find_by_prefix(key, folder)
 
+    def is_property(self, key: str) -> bool:
+        """Tell whether a value under a key is the southbound's to make, and nobody else's."""
+        try:
+            binding = self.find(key)
+        except InvalidValue:
+            return False
+        return binding is not None and not binding.writable
+
     def _find_by_prefix(self, key: str, folder: str) -> Binding | None:
         found = None
         for length in self._lengths:

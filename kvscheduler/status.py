@@ -156,8 +156,11 @@ class Statuses:
 
     def _absent(self, key: str) -> str:
         """Return why nothing is known under a key: its descriptor may know of its coming."""
-        why = self._asked(key)
-        return f"{key} is not there: {why}" if why else f"{key} is unknown: nobody wants it"
+        if why := self._asked(key):
+            return f"{key} is not there: {why}"
+        if self._registry.is_property(key):
+            return f"{key} is not there"
+        return f"{key} is unknown: nobody wants it"
 
     def _asked(self, key: str) -> str:
         try:

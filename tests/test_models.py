@@ -27,6 +27,8 @@ KEY = "config/linux/interfaces/v2/interface/red"
         ("linux.l3.arp", "config/linux/l3/v2/arp/"),
         ("linux.l3.route", "config/linux/l3/v2/route/"),
         ("linux.iptables.rulechain", "config/linux/iptables/v2/rulechain/"),
+        ("cnf.nsm.client", "config/cnf/nsm/v1/client/"),
+        ("cnf.nsm.endpoint", "config/cnf/nsm/v1/endpoint/"),
     ],
 )
 def test_names_and_prefixes_are_the_predecessors(name: str, prefix: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-UNIT = ROOT / "packaging" / "nsm-agent-linux.service"
+UNITS = sorted((ROOT / "packaging").glob("*.service"))
 CONTAINER = ROOT / "packaging" / "Containerfile"
 
 # Each of these gives a service mounts of its own, in which namespaces would be hidden.
@@ -26,9 +26,10 @@ OWN_MOUNTS = [
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
-def test_systemd_takes_the_unit(tmp_path: Path) -> None:
-    here = tmp_path / UNIT.name
-    here.write_text(UNIT.read_text().replace("/usr/local/bin/nsm-agent-linux", "/bin/true"))
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_systemd_takes_the_unit(unit: Path, tmp_path: Path) -> None:
+    here = tmp_path / unit.name
+    here.write_text(unit.read_text().replace(f"/usr/local/bin/{unit.stem}", "/bin/true"))
 
     done = subprocess.run(
         ["systemd-analyze", "verify", here], capture_output=True, text=True, check=False
@@ -37,8 +38,9 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_unit_has_no_mounts_of_its_own() -> None:
-    settings = {line.partition("=")[0] for line in UNIT.read_text().splitlines()}
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_the_unit_has_no_mounts_of_its_own(unit: Path) -> None:
+    settings = {line.partition("=")[0] for line in unit.read_text().splitlines()}
 
     assert settings.isdisjoint(OWN_MOUNTS)
 

@@ -46,12 +46,8 @@ def linux_scheduler(
 
 
 def linux_interface(descriptors: Iterable[Descriptor[Any, Any]]) -> Interface:
-    """Return how interfaces that a mesh makes are configured by the Linux among descriptors.
-
-    What Linux would derive from such an interface is derived along with it: derived values
-    derive nothing.
-    """
-    by_linux = next(one for one in descriptors if isinstance(one, linux.InterfaceDescriptor))
+    """Return how interfaces that a mesh makes are configured by the Linux among descriptors."""
+    brought = next(one for one in descriptors if isinstance(one, linux.BroughtDescriptor))
 
     def interface(wish: InterfaceWish) -> Iterator[Derived]:
         if wish.interface_type == MEM_INTERFACE:
@@ -65,8 +61,6 @@ def linux_interface(descriptors: Iterable[Descriptor[Any, Any]]) -> Interface:
             phys_address=wish.phys_address,
             made_by=wish.made_by,
         )
-        key = linux.keys.interface(wish.name)
-        yield Derived(key, value)
-        yield from by_linux.derived(key, value)
+        yield from brought.bring(value)
 
     return interface

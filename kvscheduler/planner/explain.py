@@ -63,9 +63,10 @@ class Explanation:
         return (), "needs what it holds up itself"
 
     def _unwanted(self, key: str) -> str:
-        node = self._outlook.nodes.get(key)
+        outlook = self._outlook
+        node = outlook.nodes.get(key)
         if node is not None and node.rejected is not None:
             return f"is invalid: {describe(node.error)}" if node.error else "is invalid"
-        if node is not None and node.have is not None and self._outlook.is_frozen(node):
+        if node is not None and node.have is not None and outlook.is_frozen(node):
             return f"fails to go: {describe(node.error)}" if node.error else "fails to go"
-        return "nobody wants"
+        return "is not there" if outlook.wants.registry.is_property(key) else "nobody wants"

@@ -119,3 +119,18 @@ def test_one_request_at_a_time_comes_to_the_same(machine: Machine) -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     assert machine.kvsctl("diff").returncode == 0
+
+
+CLIENT = "nsmConfig: {clients: [{name: c, network_service: s, interface_name: tap0}]}\n"
+
+
+@pytest.mark.parametrize("command", ["plan", "validate", "apply"])
+def test_what_takes_an_agent_is_told_where_there_is_none(machine: Machine, command: str) -> None:
+    Path("mesh.yaml").write_text(CLIENT, encoding="utf-8")
+
+    done = machine.kvsctl(command, "mesh.yaml")
+
+    key = "config/cnf/nsm/v1/client/c"
+    assert f"note: {key} has to be held by an agent" in done.stderr
+    assert key in done.stdout
+    assert done.returncode == 0

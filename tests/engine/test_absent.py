@@ -77,7 +77,7 @@ def test_planning_asks_nobody() -> None:
         plan = stage.plan({"a/1": {"needs": ["port/1"]}})
         await stage.commit({"a/1": {"needs": ["port/1"]}})
 
-        assert plan.pending == {"a/1": "needs port/1, which nobody wants"}
+        assert plan.pending == {"a/1": "needs port/1, which is not there"}
         assert ports.asked == []
 
     act(story, Keyed(), ports)
@@ -88,7 +88,7 @@ def test_who_has_nothing_to_say_leaves_it_at_that(said: Any) -> None:
     async def story(stage: Stage) -> None:
         await stage.commit({"a/1": {"needs": ["port/1"]}})
 
-        assert causes(stage, "a/1") == ["port/1 is unknown: nobody wants it"]
+        assert causes(stage, "a/1") == ["port/1 is not there"]
 
     act(story, Keyed(), Ports(said))
 
@@ -98,7 +98,7 @@ def test_one_that_raises_costs_its_own_words_alone(caplog: pytest.LogCaptureFixt
         await stage.commit({"a/1": {"needs": ["port/1"]}})
 
         with caplog.at_level(logging.ERROR):
-            assert causes(stage, "a/1") == ["port/1 is unknown: nobody wants it"]
+            assert causes(stage, "a/1") == ["port/1 is not there"]
 
         assert "why_absent() failed on port/1" in caplog.text
 
@@ -131,3 +131,15 @@ def test_a_base_that_is_named_as_a_need_as_well_is_told_once() -> None:
         assert [one.label for one in stage.scheduler.status("b/1").unmet] == ["base"]
 
     act(story, Keyed(), Keyed("b"), Ports("gone"))
+
+
+def test_what_only_the_southbound_makes_is_not_said_to_be_wanted_by_nobody() -> None:
+    async def story(stage: Stage) -> None:
+        plan = stage.plan({"a/1": {"needs": ["port/1"]}, "a/2": {"needs": ["both/1"]}})
+
+        assert plan.pending["a/1"] == "needs port/1, which is not there"
+        assert plan.pending["a/2"] == "needs both/1, which nobody wants"
+        await stage.commit({"a/1": {"needs": ["port/1"]}})
+        assert causes(stage, "a/1") == ["port/1 is not there"]
+
+    act(story, Keyed(), Ports(""), Grasping("b"), Grasping("c"))

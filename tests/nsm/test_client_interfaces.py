@@ -63,6 +63,10 @@ class World:
         return linux_keys.interface(self.cable.name)
 
     @property
+    def up(self) -> str:
+        return linux_keys.state(self.cable.name)
+
+    @property
     def address(self) -> str:
         return linux_keys.address(self.cable.name, ADDRESS)
 
@@ -144,7 +148,7 @@ def test_the_interface_waits_for_the_connection_which_says_what_it_waits_for(
             txn.set(CLIENT, world.client())
             plan = txn.plan()
             assert [one.key for one in plan.operations] == [CLIENT]
-            assert {world.interface, world.address} == plan.pending.keys()
+            assert {world.interface, world.address, world.up} == plan.pending.keys()
 
             assert (await txn.commit()).ok
             unmet = {one.label: one for one in scheduler.status(world.interface).unmet}
@@ -154,7 +158,9 @@ def test_the_interface_waits_for_the_connection_which_says_what_it_waits_for(
             cause = scheduler.status(world.interface).unmet[-1].cause
             why = rf"connecting since \d\d:\d\d:\d\d; refused: network service {NS} is not found"
             assert re.search(why, cause), cause
-            assert world.state(world.interface) is ValueState.PENDING
+            derived = scheduler.status(CLIENT).derived
+            waiting = {one.key for one in derived if one.state is ValueState.PENDING}
+            assert waiting == plan.pending.keys()
             assert world.addresses() == set()
 
     play(story)
@@ -184,7 +190,9 @@ def test_it_is_configured_with_its_connection_and_given_back_before_that_is_clos
             done = await world.put()
 
             went = [one.operation.key for one in done.operations]
-            assert went == [way, world.address, world.interface, CLIENT]
+            assert went.index(way) < went.index(world.address) < went.index(world.interface)
+            assert set(went) == {way, world.up, world.address, world.interface, CLIENT}
+            assert went[-2:] == [world.interface, CLIENT]
             assert world.addresses() == set()
             assert world.bench.link("", world.cable.name)["address"] != MAC
             assert world.server.book.connections == {}
@@ -252,8 +260,8 @@ def test_another_network_service_is_another_connection(play: Callable[[Story], N
                 done = await world.put(world.client(network_service="ns-other"))
 
                 steps = [(one.operation.kind, one.operation.key) for one in done.operations]
-                assert steps == [
-                    ("delete", world.address),
+                assert set(steps[:2]) == {("delete", world.address), ("delete", world.up)}
+                assert steps[2:] == [
                     ("delete", world.interface),
                     ("delete", CLIENT),
                     ("create", CLIENT),
@@ -288,6 +296,43 @@ def test_a_restart_goes_on_with_the_connection_and_touches_nothing(
                 assert world.ids() == before
                 await world.put()
                 assert world.server.book.connections == {}
+
+    play(story)
+
+
+@pytest.mark.parametrize("has_manager", [True, False])
+def test_who_has_lost_his_journal_asks_the_mesh(
+    play: Callable[[Story], None],
+    *,
+    has_manager: bool,
+) -> None:
+    async def story(world: World) -> None:
+        async with world.endpoint():
+            async with world.engine():
+                world.cable.plug_in()
+                await world.put(world.client())
+                await world.until_up()
+                before = world.ids()
+            world.journal = world.journal.with_name("new.db")
+            if not has_manager:
+                world.mesh.manager.kill()
+
+            async with world.engine() as scheduler:
+                txn = scheduler.transaction(resync="full", retry=RETRY)
+                txn.set(CLIENT, world.client())
+                done = await txn.commit()
+
+                made = [
+                    one.operation.kind for one in done.operations if one.operation.key == CLIENT
+                ]
+                assert made == ([] if has_manager else ["create"])
+                if not has_manager:
+                    world.mesh.manager.start()
+                await world.until_up()
+                if has_manager:  # else nobody knows the old one any more, which expires
+                    assert world.ids() == before
+                assert world.addresses() == {ADDRESS}
+                await world.put()
 
     play(story)
 
@@ -373,6 +418,30 @@ def test_who_is_wanted_again_before_it_could_be_closed_keeps_its_connection(
             assert (await scheduler.resync("full")).operations == ()
             await world.put()
             assert world.server.book.connections == {}
+
+    play(story)
+
+
+def test_what_needs_no_address_waits_for_the_interface_all_the_same(
+    play: Callable[[Story], None],
+) -> None:
+    async def story(world: World) -> None:
+        async with world.endpoint(), world.engine() as scheduler:
+            await world.put(world.client())
+            route = Route(outgoing_interface=world.cable.name, dst_network="fd78::/64")
+            route.gw_addr = "fe80::1"
+            way = linux_keys.route(route.dst_network, route.outgoing_interface)
+            async with scheduler.transaction() as txn:
+                txn.set(way, route)
+            assert world.state(way) is ValueState.PENDING
+
+            world.cable.plug_in()
+            await until(lambda: world.state(way) is ValueState.CONFIGURED)
+
+            world.cable.pull_out()
+            await until(lambda: world.state(way) is ValueState.PENDING)
+            assert world.state(world.up) is ValueState.PENDING
+            await world.put()
 
     play(story)
 

@@ -14,7 +14,7 @@ from kvs_descriptors.nsm import connections, mechanisms
 from kvs_descriptors.nsm.errors import MeshError, Refused
 from kvs_descriptors.nsm.serving.server import EndpointServer
 from kvs_descriptors.nsm.wire.links import Links
-from kvs_proto.networkservice.connection_pb2 import Connection
+from kvs_proto.networkservice.connection_pb2 import Connection, Mechanism
 from kvs_proto.networkservice.connectioncontext_pb2 import Route
 from tests.nsm.forwarder import Bay, Forwarder
 from tests.nsm.places import Place
@@ -63,6 +63,10 @@ def play(forwarder: Forwarder, here: Place, story: Story, **bays: Bay) -> None:
             await story(made)
 
     asyncio.run(whole())
+
+
+def kernel(url: str, name: str = "nsm-1") -> Mechanism:
+    return Mechanism(type=mechanisms.KERNEL, parameters={"inodeURL": url, "name": name})
 
 
 def ids(connection: Connection) -> list[str]:
@@ -292,6 +296,35 @@ def test_another_client_does_not_get_a_name_that_is_taken(
         assert len(ends.server.book.connections) == 1
 
     play(forwarder, here, story, one=Bay(there))
+
+
+@pytest.mark.parametrize(
+    ("offered", "words"),
+    [
+        (mechanisms.memif(), "the mechanism here is KERNEL; offered: MEMIF"),
+        (kernel("inode://4/1"), "there is no network namespace 4-1 to be seen here"),
+        (kernel("file:///dev/null"), "/dev/null is no network namespace"),
+        (kernel("file:///proc/self/ns/net"), "another one for each who opens it"),
+        (kernel("file:///proc/1/ns/net", "a/b"), "an interface's name is printable"),
+    ],
+)
+def test_what_nobody_could_lay_a_cable_to_is_refused_at_once(
+    forwarder: Forwarder, there: Place, offered: Mechanism, words: str
+) -> None:
+    bay = Bay(there)
+
+    async def story(ends: Ends) -> None:
+        # The manager would change the URL, or wait for it.
+        async with linked(forwarder.url, None) as direct:
+            with pytest.raises(Refused) as refused:
+                await connections.request(direct, asked(), [offered])
+
+        assert words in refused.value.reason
+        assert bay.requests == 0
+        assert forwarder.kept == []
+
+    with Place() as here:
+        play(forwarder, here, story, one=bay)
 
 
 def test_twenty_clients_at_once(forwarder: Forwarder, there: Place) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from kvs_descriptors.nsm import connections, mechanisms
+from kvs_descriptors.nsm import connections, mechanisms, path
 from kvs_descriptors.nsm.errors import Refused
 from kvs_descriptors.nsm.identity.source import Fixed
 from kvs_descriptors.nsm.registry import Registration
@@ -255,6 +255,7 @@ def test_a_name_belongs_to_who_registered_it_first(mesh: Mesh) -> None:
         (without_path(), "INVALID_ARGUMENT", "the turn is at 0, of 0"),
         (with_another_id(), "INVALID_ARGUMENT", "the connection 'another'"),
         (asked(to="nobody"), "NOT_FOUND", "no endpoint 'nobody'"),
+        (path.begin(asked(to="one"), "one", "c-1"), "INVALID_ARGUMENT", "has our name"),
     ],
 )
 def test_an_endpoint_of_ours_refuses(

@@ -46,7 +46,7 @@ def report_invalid(plan: Plan, files: Configuration) -> None:
 
 def validity(plan: Plan, files: Configuration) -> str:
     """Return what a check of files has come to, where nothing is invalid."""
-    lines = [f"{len(files)} values, all valid."]
+    lines = ["1 value, valid." if len(files) == 1 else f"{len(files)} values, all valid."]
     if plan.pending:
         lines.append("What other values, or this machine, would have to bring:")
         lines += [f"  {printable(key)}  {printable(why)}" for key, why in plan.pending.items()]

@@ -17,6 +17,7 @@ from kvs_agent.recording import Limits
 from kvs_agent.sources.folder import Folder
 from kvs_agent.wiring import linux_interface
 from kvs_descriptors.linux import with_namespaces
+from kvs_descriptors.nsm.interfaces import Interface
 from kvscheduler import Descriptor, Scheduler
 
 from .agent import Agent, Part, Server
@@ -42,8 +43,9 @@ def compose(settings: Settings, descriptors: Iterable[Descriptor[Any, Any]]) -> 
     Raises ``StoreError`` where these cannot be used.
     """
     descriptors = list(descriptors)
-    mesh = _mesh(settings, descriptors)
-    if mesh is not None:
+    mesh = None
+    if settings.nsm.connect_to:
+        mesh = _mesh(settings, linux_interface(descriptors))
         descriptors += mesh.descriptors
     core, store = _core(settings, descriptors)
     parts: list[Part] = []
@@ -113,12 +115,10 @@ def _implied(value: Any) -> dict[str, object]:
     return found
 
 
-def _mesh(settings: Settings, descriptors: Sequence[Descriptor[Any, Any]]) -> Mesh | None:
-    if not settings.nsm.connect_to:
-        return None
+def _mesh(settings: Settings, interface: Interface) -> Mesh:
     from .mesh import Mesh  # noqa: PLC0415 - an optional extra: [nsm]
 
-    return Mesh(settings.nsm, settings.label, linux_interface(descriptors))
+    return Mesh(settings.nsm, settings.label, interface)
 
 
 def _etcd(settings: Settings, core: Core, mesh: Mesh | None) -> Part:

@@ -185,24 +185,24 @@ class EtcdSettings:
 class NsmSettings:
     """Network Service Mesh; without a manager to connect to it is not used.
 
-    The variables of the environment that are named here count before the file.
+    Variables of the environment count before the file.
     """
 
     connect_to: str = setting(
         "connect-to",
-        "Where the manager is: tcp://host:port or unix:///path. NSM_CONNECT_TO.",
+        "Where the manager is: tcp://host:port or unix:///path; also by NSM_CONNECT_TO.",
         default="",
     )
     name: str = setting(
         "name",
         "What the agent is called in the mesh, where no other may be called so; empty: its label."
-        " NSM_NAME.",
+        " Also by NSM_NAME.",
         default="",
     )
     spiffe_socket: str = setting(
         "spiffe-endpoint-socket",
         "Where the agent gets its identity: the SPIFFE Workload API, unix:///path or"
-        " tcp://address:port. SPIFFE_ENDPOINT_SOCKET.",
+        " tcp://address:port; also by SPIFFE_ENDPOINT_SOCKET.",
         default="",
     )
     insecure: bool = setting(
@@ -214,7 +214,7 @@ class NsmSettings:
     listen_on: str = setting(
         "listen-on",
         "Where endpoints are served: tcp://address:port or unix:///path; empty: none are."
-        " NSM_LISTEN_ON.",
+        " Also by NSM_LISTEN_ON.",
         default="",
     )
     endpoint_url: str = setting(
@@ -232,13 +232,13 @@ class NsmSettings:
     token_life_s: float = setting(
         "max-token-lifetime",
         "How long a proof of ours holds, and so at most a connection that nobody refreshes."
-        " NSM_MAX_TOKEN_LIFETIME.",
+        " Also by NSM_MAX_TOKEN_LIFETIME.",
         default=600.0,
         is_duration=True,
     )
     request_timeout_s: float = setting(
         "request-timeout",
-        "How long the mesh may take for a connection. NSM_REQUEST_TIMEOUT.",
+        "How long the mesh may take for a connection; also by NSM_REQUEST_TIMEOUT.",
         default=15.0,
         is_duration=True,
     )
@@ -263,6 +263,8 @@ class NsmSettings:
         }
         for key, text in addresses.items():
             self._check_address(key, text)
+        if self.spiffe_socket:
+            _check_workload_api(self.spiffe_socket)
         if not self.insecure and not self.spiffe_socket:
             text = "it takes an identity, or insecure: true where all stays on this machine"
             raise ValueError(f"spiffe-endpoint-socket: {text}")
@@ -282,6 +284,16 @@ class NsmSettings:
             raise ValueError(f"{key}: {error}") from error
         if self.insecure and not address.is_local:
             raise ValueError(f"insecure: {key} is not on this machine: {text}")
+
+
+def _check_workload_api(socket: str) -> None:
+    from kvs_descriptors.nsm.errors import Untrusted  # noqa: PLC0415 - an extra: [nsm]
+    from kvs_descriptors.nsm.identity import workload  # noqa: PLC0415 - as above
+
+    try:
+        workload.endpoint({workload.ENDPOINT_VARIABLE: socket})
+    except Untrusted as error:
+        raise ValueError(f"spiffe-endpoint-socket: {error}") from error
 
 
 # Who refreshes in a fifth of that needs some time to do it.

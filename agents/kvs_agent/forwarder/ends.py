@@ -17,7 +17,7 @@ from kvs_proto.networkservice.connection_pb2 import Connection, Mechanism
 
 from .finding import Inode
 
-__all__ = ["End", "check_identity", "end", "of_client", "wish"]
+__all__ = ["End", "check_identity", "end", "of_client", "placeless", "wish"]
 
 _INODE_URL: Final = "inodeURL"
 _NAME: Final = "name"
@@ -72,6 +72,17 @@ def _made_up(identity: str) -> str:
 def wish() -> Mechanism:
     """Return what an endpoint is asked for: an interface whose name and place are its own."""
     return Mechanism(cls=_LOCAL, type=mechanisms.KERNEL)
+
+
+def placeless(mechanism: Mechanism) -> Mechanism:
+    """Return an endpoint's mechanism as it is sent back to it: it knows where it is.
+
+    Over a Unix socket it would wait for the descriptor of a namespace that goes by its number.
+    """
+    found = Mechanism()
+    found.CopyFrom(mechanism)
+    found.parameters.pop(_INODE_URL, None)
+    return found
 
 
 def end(mechanism: Mechanism) -> End:

@@ -26,7 +26,7 @@ from .forwarding import Forwarding, Wing
 from .hops import Finder, Hops
 from .kept import Kept
 from .server import ForwarderServer
-from .settings import Settings
+from .settings import Settings, SettingsError
 
 __all__ = ["Forwarder"]
 
@@ -89,7 +89,11 @@ class Forwarder:
             for record in known:
                 # How long the last request was meant to last, counted from now: not too short.
                 server.take_up(forwarding.take_up(record), record.life_s)
-            await stack.enter_async_context(server)
+            try:
+                await stack.enter_async_context(server)
+            except (OSError, RuntimeError) as error:  # of gRPC's
+                text = f"{settings.listen}: nothing can be served there: {error}"
+                raise SettingsError(text) from error
             logger.info("%s serves at %s", settings.name, server.address)
             presence = Presence(manager, self._endpoint(server), self._tell)
             async with _running(presence):

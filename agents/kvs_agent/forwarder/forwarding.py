@@ -204,7 +204,7 @@ class Forwarding:
         wanted.payload = wanted.payload or payload
         wanted.ClearField("mechanism")
         if standing is not None and standing.is_by(endpoint):
-            wanted.mechanism.CopyFrom(standing.onward.mechanism)
+            wanted.mechanism.CopyFrom(ends.placeless(standing.onward.mechanism))
         text = f"endpoint {endpoint.name} does not answer"
         async with _in_time(within_s, text), self._wing.hops.to(endpoint.url) as links:
             made = await connections.request(links, wanted, [ends.wish()], timeout_s=within_s)

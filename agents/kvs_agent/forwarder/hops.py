@@ -22,6 +22,8 @@ from kvs_descriptors.nsm.wire.links import Links, now
 from kvs_proto.networkservice.connection_pb2 import Connection
 from kvs_proto.registry.registry_pb2 import NetworkService, NetworkServiceEndpoint
 
+from .ends import placeless
+
 __all__ = ["Finder", "Hops"]
 
 logger = logging.getLogger(__name__)
@@ -68,9 +70,12 @@ class Hops:
 
     async def end(self, url: str, connection: Connection) -> bool:
         """Tell an endpoint of the end of a connection; return whether it has heard."""
+        closed = Connection()
+        closed.CopyFrom(connection)
+        closed.mechanism.CopyFrom(placeless(connection.mechanism))
         try:
             async with asyncio.timeout(_CLOSE_S), self.to(url) as links:
-                await connections.close(links, connection, timeout_s=_CLOSE_S)
+                await connections.close(links, closed, timeout_s=_CLOSE_S)
         except (MeshError, TimeoutError) as error:
             logger.info("forwarder: %s: the endpoint is not told: %s", connection.id, error)
             # Whoever refuses to hear of it does not get to know more by being told again.

@@ -91,12 +91,10 @@ def _inside(
     # Text of several lines begins on the next one.
     before = lines.get(path, 0) - (0 if "\n" in text else 1)
     try:
-        document = yaml_guard.parse(text.encode(), file)
+        document = yaml_guard.parse(text.encode(), file, before=before)
     except ConfigError as error:
-        first = error.problems[0]
-        line = before + first.line if first.line else lines.get(path, 0)
-        return dataclasses.replace(first, line=line, field=_dotted(path))
-    inner = {(*path, *below): before + line for below, line in document.lines.items()}
+        return dataclasses.replace(error.problems[0], field=_dotted(path))
+    inner = {(*path, *below): line for below, line in document.lines.items()}
     return Item(model, document.data if document.data is not None else {}, path, inner)
 
 

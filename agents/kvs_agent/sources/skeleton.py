@@ -21,11 +21,13 @@ _EMPTY = {
     FieldDescriptor.CPPTYPE_FLOAT: "0.0",
 }
 PACKAGE = "ligato."
+# Of network services; what it is called means nothing.
+FOREIGN = "upnp."
 
 
 def name_of(model: Model) -> str:
-    """Return a model's name: that of its message, without the package of all of them."""
-    return model.message.DESCRIPTOR.full_name.removeprefix(PACKAGE)
+    """Return a model's name: that of its message, without the package of all such."""
+    return model.message.DESCRIPTOR.full_name.removeprefix(PACKAGE).removeprefix(FOREIGN)
 
 
 def named(name: str) -> list[Model]:

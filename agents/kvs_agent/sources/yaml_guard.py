@@ -51,16 +51,21 @@ class Document:
     begins: int = 1
 
 
-def parse(raw: bytes, file: str, limits: Limits | None = None) -> Document:
-    """Return the one document of a file; ``ConfigError`` where there is anything else in it."""
-    documents = parse_all(raw, file, limits)
+def parse(raw: bytes, file: str, limits: Limits | None = None, *, before: int = 0) -> Document:
+    """Return the one document of a file; ``ConfigError`` where there is anything else in it.
+
+    ``before`` is how many lines of the file come before what is given.
+    """
+    documents = parse_all(raw, file, limits, before=before)
     if len(documents) > 1:
         text = "a second document: give each a file of its own"
         raise _error(text, file, documents[1].begins)
     return documents[0]
 
 
-def parse_all(raw: bytes, file: str, limits: Limits | None = None) -> list[Document]:
+def parse_all(
+    raw: bytes, file: str, limits: Limits | None = None, *, before: int = 0
+) -> list[Document]:
     """Return the documents of a file, at least one."""
     limits = limits or Limits()
     if len(raw) > limits.max_bytes:
@@ -68,9 +73,9 @@ def parse_all(raw: bytes, file: str, limits: Limits | None = None) -> list[Docum
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
+        line = before + raw.count(b"\n", 0, error.start) + 1
         raise _error("not UTF-8", file, line) from None
-    builder = _Builder(file, limits)
+    builder = _Builder(file, limits, before)
     try:
         for event in _events(text):
             builder.take(event)
@@ -79,7 +84,7 @@ def parse_all(raw: bytes, file: str, limits: Limits | None = None) -> list[Docum
         what = error.problem or error.context or "not YAML"
         if mark and _is_tab(text, mark):
             what = "a tab: YAML is indented with blanks"
-        raise _error(what, file, mark.line + 1 if mark else 0) from None
+        raise _error(what, file, before + mark.line + 1 if mark else 0) from None
     except yaml.YAMLError as error:
         raise _error(str(error).partition("\n")[0], file, 0) from None
     return builder.documents()
@@ -121,13 +126,14 @@ class _Frame:
 class _Builder:
     """Builds data from events."""
 
-    def __init__(self, file: str, limits: Limits) -> None:
+    def __init__(self, file: str, limits: Limits, before: int) -> None:
         self._file = file
+        self._before = before
         self._limits = limits
         self._events = 0
         self._documents: list[Document] = []
         self._stack: list[_Frame] = []
-        self._begin(1)
+        self._begin(before + 1)
 
     def documents(self) -> list[Document]:
         """Return what has been built."""
@@ -138,7 +144,7 @@ class _Builder:
         self._data: Any = None
         self._is_open = False
         self._begins = line
-        self._lines: dict[Path, int] = {(): 1}
+        self._lines: dict[Path, int] = {(): line}
 
     def _end(self) -> None:
         if self._is_open:
@@ -146,7 +152,7 @@ class _Builder:
 
     def take(self, event: yaml.Event) -> None:
         """Work one event in."""
-        line = event.start_mark.line + 1 if event.start_mark else 0
+        line = self._before + event.start_mark.line + 1 if event.start_mark else 0
         self._events += 1
         if self._events > self._limits.max_events:
             raise self._error(f"more than {self._limits.max_events} parts", line)

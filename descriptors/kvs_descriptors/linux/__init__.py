@@ -13,6 +13,7 @@ from kvs_descriptors import netalloc
 from kvscheduler import Descriptor
 
 from . import keys
+from .interfaces.brought import BroughtDescriptor
 from .interfaces.host_interface import HostInterfaceDescriptor
 from .interfaces.interface import InterfaceDescriptor
 from .iptables import RuleChainDescriptor
@@ -34,6 +35,7 @@ __all__ = [
     "AddressDescriptor",
     "AllocatedDescriptor",
     "ArpDescriptor",
+    "BroughtDescriptor",
     "ExpectedAddressDescriptor",
     "HostInterfaceDescriptor",
     "InterfaceDescriptor",
@@ -63,11 +65,13 @@ def descriptors(
     ``watch``: what others change is noticed and put back, for as long as the engine runs.
     """
     shared = kernel or Kernel(owner)
+    interfaces = InterfaceDescriptor(shared)
     return [
         NamespaceDescriptor(shared, watch=watch),
         MicroserviceDescriptor(shared, watch=watch),
         HostInterfaceDescriptor(shared, watch=watch),
-        InterfaceDescriptor(shared),
+        interfaces,
+        BroughtDescriptor(interfaces),
         *netalloc.descriptors(),
         AddressDescriptor(shared),
         ExpectedAddressDescriptor(shared),

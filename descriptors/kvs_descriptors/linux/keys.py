@@ -19,6 +19,7 @@ __all__ = [
     "PORT",
     "ROUTE",
     "RULE_CHAIN",
+    "STATE",
     "address",
     "address_prefix",
     "arp",
@@ -36,6 +37,7 @@ __all__ = [
     "parse_existing_address",
     "parse_member",
     "parse_port",
+    "parse_state",
     "parse_vrf",
     "port",
     "route",
@@ -52,6 +54,7 @@ RULE_CHAIN = "config/linux/iptables/v2/rulechain/"
 LINK_LOCAL_ROUTE = "linux/link-local-route/"
 MICROSERVICE = "linux/microservice/"
 HOST_INTERFACE = "linux/interface/host-name/"
+STATE = "linux/interface/state/"
 
 # Logical names hold no slash (names.py sees to it), so these cannot be mistaken.
 ADDRESS = re.compile(r"linux/interface/([^/]+)/address/(?:static|alloc_ref)/(.+)")
@@ -112,7 +115,13 @@ def rule_chain(name: str) -> str:
 
 def state(name: str) -> str:
     """Return the key of the fact that an interface is up."""
-    return f"linux/interface/state/{name}/UP"
+    return f"{STATE}{name}/UP"
+
+
+def parse_state(key: str) -> str:
+    """Return the interface that such a key is of, "" for another kind of key."""
+    name, slash, up = key.removeprefix(STATE).partition("/")
+    return name if key.startswith(STATE) and (slash, up) == ("/", "UP") else ""
 
 
 def address_prefix(name: str) -> str:

@@ -92,7 +92,7 @@ def test_what_was_seen_on_the_wire_means_the_same_here(
 
 
 NUMBERS: list[tuple[Any, dict[str, int]]] = [
-    (configurator_pb2.Config, {"linux_config": 2, "netalloc_config": 3}),
+    (configurator_pb2.Config, {"linux_config": 2, "netalloc_config": 3, "nsm_config": 100}),
     (configurator_pb2.Notification, {"linux_notification": 2}),
     (configurator_pb2.NotifyRequest, {"idx": 1, "filters": 2}),
     (configurator_pb2.NotifyResponse, {"next_idx": 1, "notification": 2}),

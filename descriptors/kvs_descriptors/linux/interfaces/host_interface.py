@@ -57,6 +57,10 @@ class HostInterfaceDescriptor(Descriptor[Empty, None]):
         """Take just these keys: a logical name may be ``host-name``."""
         return KEY.fullmatch(key) is not None
 
+    def why_absent(self, key: str) -> str:
+        """Say what somebody has to see to who waits for an interface of others."""
+        return "no interface of that name is up in our own network namespace"
+
     async def retrieve(
         self, expected: Sequence[Retrieved], keys: Sequence[str] | None = None
     ) -> Iterable[Retrieved]:

@@ -57,6 +57,8 @@ class ClientDescriptor(Descriptor[NetworkServiceClient, connection_pb2.Connectio
 
     name = "nsm-client"
     key_prefix = keys.CLIENT
+    # To reach a manager, and to be answered by it, may take most of the usual one.
+    deadline_s = 60.0
 
     def __init__(self, links: Links, place: Place, interface: Interface = unconfigured) -> None:
         self._links = links
@@ -121,8 +123,10 @@ class ClientDescriptor(Descriptor[NetworkServiceClient, connection_pb2.Connectio
         """Have the same connection asked for again, where it has other labels."""
         client = self._clients.get(key)
         if client is None or client.is_leaving:
+            kept = metadata if client is None else client.kept
             client = self._begin(key, new)
-            client.go_on(metadata or client.kept)
+            if kept is not None:
+                client.go_on(kept)
             return client.kept
         client.value = new
         if not meaning.is_same(old, new):
@@ -143,7 +147,7 @@ class ClientDescriptor(Descriptor[NetworkServiceClient, connection_pb2.Connectio
         await client.stop()
         try:
             await client.session.close()
-        except MeshError:
+        except (MeshError, asyncio.CancelledError):
             # It is still there for ``retrieve``, and is tried again once there is somebody.
             self._has_debts.set()
             raise

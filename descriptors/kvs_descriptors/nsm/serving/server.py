@@ -183,6 +183,8 @@ class EndpointServer:
         theirs = tokens.from_metadata(context.invocation_metadata() or ())
         entered = path.enter(connection, self.name(connection), self._new_id)
         ours = self._token(caller, moment)
+        if entered.path.index == 0:
+            raise BadPath("the first of the path is who asks, and has our name")
         signed = path.sign(entered, (theirs.text, theirs.expires), (ours.text, ours.expires))
         if caller is not None:
             tokens.check(theirs.text, caller.certificate, caller.ours.svid.id, moment)

@@ -192,6 +192,60 @@ def test_the_same_names_can_be_made_and_removed_over_and_over(bench: Bench) -> N
     bench.run(scenario())
 
 
+def test_nothing_is_remembered_of_what_is_gone(bench: Bench) -> None:
+    async def scenario() -> None:
+        descriptors = linux.descriptors(kernel=bench.kernel)
+        (interfaces,) = (one for one in descriptors if isinstance(one, linux.InterfaceDescriptor))
+        async with Scheduler(descriptors) as scheduler:
+            await apply(scheduler, example())
+            await scheduler.resync("full")
+            await apply(scheduler, {})
+
+        assert interfaces._making.planned == {}
+        assert bench.kernel.references == {}
+        assert dict(bench.kernel.seen) == {}
+
+    bench.run(scenario())
+
+
+def test_two_engines_configure_one_interface_and_leave_each_other_alone(bench: Bench) -> None:
+    near, far = bench.host("n"), bench.host("f")
+    maker = load_text(
+        textwrap.dedent(f"""
+            linux_config:
+              interfaces:
+                - {{name: {near}, type: VETH, enabled: true, veth: {{peer_if_name: {far}}}}}
+                - {{name: {far}, type: VETH, enabled: true, veth: {{peer_if_name: {near}}},
+                   ip_addresses: [10.201.0.1/24]}}
+              routes: [{{outgoing_interface: {far}, dst_network: 10.203.0.0/24, scope: LINK}}]
+            """)
+    )
+    user = load_text(
+        textwrap.dedent(f"""
+            linux_config:
+              interfaces:
+                - {{name: {far}, type: EXISTING, enabled: true, ip_addresses: [10.202.0.1/24]}}
+              routes: [{{outgoing_interface: {far}, dst_network: 10.204.0.0/24, scope: LINK}}]
+            """)
+    )
+    other = linux.Kernel(f"o{bench.id}", str(bench.folder), protocol=108)
+
+    async def scenario() -> None:
+        async with engine(bench) as first, Scheduler(linux.descriptors(kernel=other)) as second:
+            assert (await apply(first, maker)).ok
+            assert (await apply(second, user)).ok
+            for scheduler in (first, second):
+                result = await scheduler.resync("full")
+                assert (result.ok, result.operations) == (True, ())
+
+            assert bench.texts("", far) == {"10.201.0.1/24", "10.202.0.1/24"}
+            assert (await apply(second, {})).ok
+            assert bench.texts("", far) == {"10.201.0.1/24"}
+            assert (await apply(first, {})).ok
+
+    bench.run(scenario())
+
+
 def test_an_interface_that_moves_to_another_namespace_is_made_again_there(bench: Bench) -> None:
     def cable(place: str) -> Configuration:
         return load_text(

@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kvs_descriptors.linux import syscalls
@@ -148,6 +148,8 @@ class Bay:
         self.is_full = False
         self.mtu = 0
         self.more: list[Route] = []
+        # What else is done to the answer.
+        self.spoil: Callable[[Connection], object] = lambda made: None
         self._network = network
         self._name = name
         self._numbers = itertools.count()
@@ -173,6 +175,7 @@ class Bay:
         del told.src_routes[:]
         told.src_routes.extend(self.more)
         made.context.MTU = self.mtu
+        self.spoil(made)
         return made
 
     async def close(self, connection: Connection) -> None:

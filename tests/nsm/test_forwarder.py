@@ -173,6 +173,69 @@ def test_what_cannot_be_laid_whole_is_not_laid_at_all(
     play(forwarder, here, story, one=Bay(there, name="taken"))
 
 
+def _without_place(made: Connection) -> None:
+    del made.mechanism.parameters["inodeURL"]
+
+
+def _nowhere(made: Connection) -> None:
+    made.mechanism.parameters["inodeURL"] = "inode://4/1"
+
+
+def _called(name: str) -> Callable[[Connection], None]:
+    return lambda made: made.mechanism.parameters.update(name=name)
+
+
+def _by_memif(made: Connection) -> None:
+    made.mechanism.CopyFrom(mechanisms.memif())
+
+
+def _mtu(made: Connection) -> None:
+    made.context.MTU = 70_000
+
+
+def _addressed(text: str) -> Callable[[Connection], None]:
+    return lambda made: made.context.ip_context.dst_ip_addrs.append(text)
+
+
+def _beyond_reach(made: Connection) -> None:
+    made.context.ip_context.dst_routes.append(Route(prefix="10.9.0.0/16", nextHop="172.16.0.1"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (_without_place, "does not say where its interface is"),
+        (_nowhere, "there is no network namespace 4-1 to be seen here"),
+        (_called("x" * 16), "1 to 15 bytes"),
+        (_by_memif, "the mechanism is MEMIF, not KERNEL"),
+        (_mtu, "70000"),
+        (_addressed("ten"), "not <address>/<prefix length>: 'ten'"),
+        (_beyond_reach, "gw-reachable"),
+    ],
+)
+def test_what_an_endpoint_answers_wrong_ends_with_nothing(
+    forwarder: Forwarder,
+    here: Place,
+    there: Place,
+    spoil: Callable[[Connection], None],
+    words: str,
+) -> None:
+    bay = Bay(there)
+    bay.spoil = spoil
+
+    async def story(ends: Ends) -> None:
+        async with linked(forwarder.url, None) as direct:
+            offered = [mechanisms.kernel("nsm-1", here.path)]
+            with pytest.raises(Refused) as refused:
+                await connections.request(direct, asked(), offered)
+
+        assert words in refused.value.reason
+        assert ends.server.book.connections == {}
+        assert is_clean(forwarder, here, there)
+
+    play(forwarder, here, story, one=bay)
+
+
 def test_a_refresh_that_fails_leaves_what_was_there(
     forwarder: Forwarder, here: Place, there: Place
 ) -> None:

@@ -223,7 +223,9 @@ class InterfaceDescriptor(Descriptor[Interface, Link]):
     async def delete(self, key: str, value: Interface, metadata: Link | None) -> None:
         """Delete the link if it is still there and ours; give one that is others' back."""
         self._making.drop(value.name, value.veth.peer_if_name)
+        self._making.forget(value)
         self._kernel.seen.pop(value.name, None)
+        self._kernel.references.pop(value.name, None)
         is_lent = isinstance(self._kinds.get(value.type), Lent)
         place = metadata or Link(0, link.namespace_of(value), link.host_name(value))
         with contextlib.suppress(NamespaceGone):

@@ -131,6 +131,11 @@ class Making:
         for name in dropped:
             self._halves.pop(name, None)
 
+    def forget(self, value: Interface) -> None:
+        """Forget where an interface was planned to be, unless it has been planned anew since."""
+        if self.planned.get(value.name) is value:
+            del self.planned[value.name]
+
     async def request(
         self, via: Channel, body: bytes, within: Channel, name: str
     ) -> codec.LinkRecord:

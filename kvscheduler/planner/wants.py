@@ -235,7 +235,7 @@ class _Resolution:
                     self._keep_predecessor(key, base)
 
     def _is_fact_no_more(self, key: str) -> bool:
-        """Tell whether a descriptor has come for what was a fact, and so never one of its values."""
+        """Tell whether a descriptor has come for what was a fact, and so none of its values."""
         current = self.wants.spec(key)
         if current is None or current.binding is not None:
             return False

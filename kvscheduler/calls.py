@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +16,8 @@ from .registry import Binding
 __all__ = ["Calls", "identity"]
 
 Done = Callable[[Any, Exception | None], None]
+# Has work done in a thread of that name.
+StartThread = Callable[[Callable[[], None], str], None]
 
 
 class Calls:
@@ -32,18 +33,18 @@ class Calls:
         self._group: asyncio.TaskGroup | None = None
         self._rooms: dict[str, asyncio.Semaphore] = {}
         self._pending: set[_Pending] = set()
+        # For simulations, where threads have to take turns.
+        self.start_thread: StartThread = start_thread
 
     def attach(self, group: asyncio.TaskGroup) -> None:
         """Name the owner of all tasks to come."""
         self._group = group
 
-    def _room(self, binding: Binding) -> asyncio.Semaphore | None:
+    def _room(self, binding: Binding, size: int) -> asyncio.Semaphore:
         """Return what limits the calls of a descriptor, operations and retrieves alike."""
-        if binding.max_parallel is None:
-            return None
         room = self._rooms.get(binding.name)
         if room is None:
-            room = self._rooms[binding.name] = asyncio.Semaphore(binding.max_parallel)
+            room = self._rooms[binding.name] = asyncio.Semaphore(size)
         return room
 
     def cancel_all(self) -> None:
@@ -61,9 +62,11 @@ class Calls:
     ) -> None:
         """Begin a call; ``on_done`` gets its result, or its error."""
         assert self._group is not None
-        room = self._room(binding)
-        perform = _answer if room is None else functools.partial(_in_room, room)
-        work = perform(binding, call, args)
+        if binding.max_parallel is None:
+            work = self._answer(binding, call, args)
+        else:
+            room = self._room(binding, binding.max_parallel)
+            work = self._answer_in_room(room, binding, call, args)
         task = self._group.create_task(work, name=f"call {binding.name}")
         deadline = binding.deadline_s if binding.deadline_s is not None else self._deadline_s
         pending = _Pending(self, task, on_done, on_late, deadline, not binding.descriptor.blocking)
@@ -71,6 +74,30 @@ class Calls:
             self._deadlines.begin(pending, deadline)
         self._pending.add(pending)
         task.add_done_callback(pending.finish)
+
+    async def _answer_in_room(
+        self,
+        room: asyncio.Semaphore,
+        binding: Binding,
+        call: Callable[..., Any],
+        args: tuple[Any, ...],
+    ) -> tuple[Any, Exception | None]:
+        async with room:
+            return await self._answer(binding, call, args)
+
+    async def _answer(
+        self, binding: Binding, call: Callable[..., Any], args: tuple[Any, ...]
+    ) -> tuple[Any, Exception | None]:
+        try:
+            if binding.descriptor.blocking:
+                result = await _in_thread(self.start_thread, call, args, binding.name)
+            else:
+                result = call(*args)
+            if hasattr(result, "__await__"):
+                result = await result
+        except Exception as error:  # noqa: BLE001 - whatever a descriptor raises is its outcome
+            return None, error
+        return result, None
 
     def ended(self, pending: _Pending) -> None:
         """Hear that a call has really ended."""
@@ -163,35 +190,19 @@ def _outcome(task: asyncio.Task[Any]) -> tuple[Any, Exception | None]:
     return task.result()  # type: ignore[no-any-return]  # _answer returns the pair
 
 
-async def _in_room(
-    room: asyncio.Semaphore, binding: Binding, call: Callable[..., Any], args: tuple[Any, ...]
-) -> tuple[Any, Exception | None]:
-    async with room:
-        return await _answer(binding, call, args)
-
-
-async def _answer(
-    binding: Binding, call: Callable[..., Any], args: tuple[Any, ...]
-) -> tuple[Any, Exception | None]:
-    try:
-        if binding.descriptor.blocking:
-            result = await _in_thread(call, args, binding.name)
-        else:
-            result = call(*args)
-        if hasattr(result, "__await__"):
-            result = await result
-    except Exception as error:  # noqa: BLE001 - whatever a descriptor raises is its outcome
-        return None, error
-    return result, None
-
-
 def identity(value: Any) -> Any:
     """Return the value: the call to make where only its awaitable is left."""
     return value
 
 
-async def _in_thread(call: Callable[..., Any], args: tuple[Any, ...], name: str) -> Any:
-    """Run in a thread of its own: a call that hangs must not take a shared worker with it."""
+def start_thread(work: Callable[[], None], name: str) -> None:
+    """Run work in a thread of its own: what hangs must not take a shared worker with it."""
+    threading.Thread(target=work, name=name, daemon=True).start()
+
+
+async def _in_thread(
+    start: StartThread, call: Callable[..., Any], args: tuple[Any, ...], name: str
+) -> Any:
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Any] = loop.create_future()
 
@@ -216,5 +227,5 @@ async def _in_thread(call: Callable[..., Any], args: tuple[Any, ...], name: str)
         except RuntimeError:
             return  # the loop has closed meanwhile: nobody waits for the answer
 
-    threading.Thread(target=work, name=f"kvscheduler-{name}", daemon=True).start()
+    start(work, f"kvscheduler-{name}")
     return await future

@@ -44,11 +44,7 @@ class Deadlines:
 
     def end(self, seconds: float) -> None:
         """Hear that something has ended which was given so many seconds."""
-        lane = self._lanes.get(seconds)
-        if lane is not None:
-            lane.clear()
-            if lane.is_empty:
-                del self._lanes[seconds]
+        self._lanes[seconds].clear()
 
 
 class _Lane:
@@ -59,10 +55,6 @@ class _Lane:
         self._seconds = seconds
         self._running: deque[tuple[float, Limited]] = deque()
         self._timer: Timer | None = None
-
-    @property
-    def is_empty(self) -> bool:
-        return not self._running
 
     def enter(self, one: Limited) -> None:
         self._running.append((self._clock.monotonic() + self._seconds, one))

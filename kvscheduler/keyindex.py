@@ -168,7 +168,10 @@ class PrefixIndex:
 
     def prefixes_of(self, key: str) -> list[str]:
         """Return the watched prefixes that a key starts with."""
-        found, size = [], len(key)
+        found: list[str] = []
+        if not self._watchers:
+            return found
+        size = len(key)
         for length in self._lengths:
             if length > size:
                 break
@@ -183,10 +186,15 @@ class PrefixIndex:
 
     def of(self, *keys: str) -> dict[str, None]:
         """Return the watchers of every prefix that one of the keys starts with, each once."""
-        prefixes = dict.fromkeys(prefix for key in keys for prefix in self.prefixes_of(key))
         found: dict[str, None] = {}
-        for prefix in prefixes:
-            found.update(self._watchers[prefix])
+        if not self._watchers:
+            return found
+        seen: set[str] = set()
+        for key in keys:
+            for prefix in self.prefixes_of(key):
+                if prefix not in seen:
+                    seen.add(prefix)
+                    found.update(self._watchers[prefix])
         return found
 
 

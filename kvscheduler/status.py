@@ -30,7 +30,7 @@ class Statuses:
     def __init__(self, graph: Graph, registry: Registry) -> None:
         self._graph = graph
         self._registry = registry
-        self._causes = Causes(self._waits_for)
+        self._causes = Causes()
 
     def status(self, key: str) -> ValueStatus:
         """Return the status of one key; of an unknown one too."""
@@ -111,8 +111,8 @@ class Statuses:
         )
 
     def _missing(self, label: str, key: str) -> Unmet:
-        root, in_ring = self._causes.root(key)
-        path = self._causes.path(key, _PATH)
+        root, in_ring = self._causes.root(key, self._waits_for)
+        path = self._causes.path(key, _PATH, self._waits_for)
         cause = f"{root} waits in a ring that nothing closes" if in_ring else self._cause(root)
         return Unmet(label=label, key=key, state=self.state(key), path=path, cause=cause)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,11 @@ from hypothesis import strategies as st
 
 from kvs_agent import models
 from kvs_agent.models import MODELS, Model, Unknown
+from kvs_proto.cnf.nsm.nsm_pb2 import (
+    MEM_INTERFACE,
+    NetworkServiceClient,
+    NetworkServiceEndpoint,
+)
 from kvscheduler import Unreadable
 from kvscheduler.jsonable import jsonable
 from ligato.linux.interfaces.interface_pb2 import Interface
@@ -125,3 +131,24 @@ def test_whatever_comes_is_a_message_or_unreadable(data: bytes) -> None:
     else:
         assert isinstance(value, Unreadable)
         assert value.reason
+
+
+@pytest.mark.parametrize(
+    "names", [("networkService", "ipAddresses"), ("network_service", "ip_addresses")]
+)
+def test_clients_and_endpoints_are_read_in_either_spelling(names: tuple[str, str]) -> None:
+    service, addresses = names
+    data = {service: "nat", addresses: ["10.0.0.1/24"], "interface_type": "MEM_INTERFACE"}
+    client = json.dumps({**data, "name": "c"}).encode()
+    fields: Any = {"network_service": "nat", "ip_addresses": ["10.0.0.1/24"]}
+
+    assert models.decode("config/cnf/nsm/v1/client/c", client) == NetworkServiceClient(
+        name="c", interface_type=MEM_INTERFACE, **fields
+    )
+    endpoint = NetworkServiceEndpoint(interface_type=MEM_INTERFACE, **fields)
+    text = json.dumps(data).encode()
+    assert models.decode("config/cnf/nsm/v1/endpoint/nat", text) == endpoint
+    assert models.decode("config/cnf/nsm/v1/endpoint/nat", models.encode(endpoint)) == endpoint
+    assert isinstance(models.decode("config/cnf/nsm/v1/endpoint/other", text), Unreadable)
+    named = NetworkServiceEndpoint(name="e", network_service="nat")
+    assert models.decode("config/cnf/nsm/v1/endpoint/e", models.encode(named)) == named

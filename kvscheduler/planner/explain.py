@@ -15,7 +15,7 @@ class Explanation:
 
     def __init__(self, outlook: Outlook) -> None:
         self._outlook = outlook
-        self._causes = Causes(lambda key: self._obstacle(key)[0])
+        self._causes = Causes()
         self._known: dict[str, tuple[tuple[str, ...], str]] = {}
 
     def why(self, key: str) -> str:
@@ -23,12 +23,15 @@ class Explanation:
         needs, text = self._obstacle(key)
         if not needs:
             return text
-        root, in_ring = self._causes.root(key)
-        path = self._causes.path(key, 3)
+        root, in_ring = self._causes.root(key, self._waits_for)
+        path = self._causes.path(key, 3, self._waits_for)
         need = path[1] if len(path) > 1 else needs[0]
         text = "is in a ring that cannot be closed" if in_ring else self._obstacle(root)[1]
         via = "" if root in (need, key) else f"waits for {root}, which "
         return f"needs {need}, which {via}{text}"
+
+    def _waits_for(self, key: str) -> tuple[str, ...]:
+        return self._obstacle(key)[0]
 
     def _obstacle(self, key: str) -> tuple[tuple[str, ...], str]:
         """Return the needs that keep a key from standing, or else what does."""

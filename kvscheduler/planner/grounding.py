@@ -28,6 +28,8 @@ class Grounding:
         self._dependents = dependents
         self._watchers = watchers
         self._standing: dict[str, list[list[str]]] = {}
+        # What was found to stand on firm ground: firm ground itself for what is looked at next.
+        self._firm: set[str] = set()
 
     def ungrounded(self, suspects: Iterable[str]) -> list[str]:
         """Return the suspects, and what stands on them, that nothing firm holds up."""
@@ -43,7 +45,7 @@ class Grounding:
         stack = [suspect]
         while stack:
             key = stack.pop()
-            spec = None if key in region else self._bound(key)
+            spec = None if key in region or key in self._firm else self._bound(key)
             if spec is None:
                 continue
             if len(region) >= _NEARBY_KEYS:
@@ -54,7 +56,8 @@ class Grounding:
                 stack.extend(standing)
                 if len(stack) > _NEARBY_KEYS:
                     return False
-        return suspect not in region or suspect in self._rebuild(region)
+        self._firm |= self._rebuild(region)
+        return suspect not in region or suspect in self._firm
 
     def _bound(self, key: str) -> Spec | None:
         node = self._outlook.nodes.get(key)

@@ -116,6 +116,8 @@ def must_recreate(binding: Binding, key: str, old: Any, new: Any, metadata: Any)
 
 def _listed(binding: Binding, method: str, key: str, value: Any) -> tuple[Any, ...]:
     found = _call(binding, method, key, value)
+    if type(found) is tuple:
+        return found
     if found is None:
         return ()
     if isinstance(found, str) or not isinstance(found, Iterable):

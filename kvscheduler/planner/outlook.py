@@ -103,12 +103,14 @@ class Outlook:
 
     def matches(self, group: DependsOnAny, owner: str) -> Iterator[str]:
         """Yield the keys of a group that stand now or will stand, each once, unordered."""
-        seen: set[str] = set()
+        seen, selective = {owner}, group.where is not None
         for prefix in group.prefixes:
             for source in self._sources():
                 for key in source.below(prefix):
-                    if key not in seen and key != owner and group.matches(key):
-                        seen.add(key)
+                    if key in seen:
+                        continue
+                    seen.add(key)
+                    if not selective or group.matches(key):
                         yield key
 
     def _sources(self) -> tuple[Graph | KeyIndex, ...]:

@@ -229,7 +229,20 @@ class _Resolution:
                 self.specs[key] = specify(binding, key, value, base)
             except InvalidValue as error:
                 self.wants.rejected[key] = (value, base, error)
-                self._keep_predecessor(key, base)
+                if self._is_fact_no_more(key):
+                    self.specs[key] = None
+                else:
+                    self._keep_predecessor(key, base)
+
+    def _is_fact_no_more(self, key: str) -> bool:
+        """Tell whether a descriptor has come for what was a fact, and so none of its values."""
+        current = self.wants.spec(key)
+        if current is None or current.binding is not None:
+            return False
+        try:
+            return self.wants.registry.find(key) is not None
+        except InvalidValue:  # two have come
+            return True
 
     def _refuse_derived(self, key: str, value: Any, base: str) -> None:
         error, again = self.refused[key]

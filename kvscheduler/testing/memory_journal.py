@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -70,7 +69,9 @@ class MemoryJournal(Journal):
             stored.made[key] = (
                 Made(value=value, doubtful=True)
                 if before is None
-                else dataclasses.replace(before, value=value, doubtful=True)
+                else Made(
+                    value=value, metadata=before.metadata, adopted=before.adopted, doubtful=True
+                )
             )
         self._moment("after begin")
 

@@ -55,6 +55,28 @@ def test_a_fact_that_gets_a_descriptor_becomes_a_value_and_keeps_its_dependents(
     act(story, one)
 
 
+class Never(Keyed):
+    """Takes no value."""
+
+    def validate(self, key: str, value: Any) -> None:
+        raise InvalidValue("never")
+
+
+def test_a_fact_that_is_no_value_of_the_descriptor_that_comes_is_no_predecessor_of_one() -> None:
+    """Found by simulation, seed 600187: what had been a fact was taken for a value that stood."""
+    late = Never("f")
+
+    async def story(stage: Stage) -> None:
+        await stage.commit({"a/1": {"derives": {"f/up": {}}}, "a/2": {"needs": ["f/up"]}})
+        stage.scheduler.register(late)
+        await stage.scheduler.settle()
+        assert stage.state("f/up") is ValueState.INVALID
+        assert stage.state("a/2") is ValueState.PENDING
+
+    act(story, Keyed("a"))
+    assert late.calls == []
+
+
 def test_a_plan_made_before_a_registration_is_not_executed_after_it() -> None:
     late = Plain("b")
 
@@ -180,6 +202,18 @@ def test_a_selector_that_comes_late_and_overlaps_costs_only_the_shared_key() -> 
         assert (await stage.commit({"xx": 1})).ok
 
     act(story, one)
+
+
+def test_a_fact_that_two_selectors_come_for_stands_no_more() -> None:
+    async def story(stage: Stage) -> None:
+        await stage.commit({"a/1": {"derives": {"f/xy": {}}}, "a/2": {"needs": ["f/xy"]}})
+        stage.scheduler.register(Selecting("x"))
+        stage.scheduler.register(Selecting("y"))
+        await stage.scheduler.settle()
+        assert stage.state("f/xy") is ValueState.INVALID
+        assert stage.state("a/2") is ValueState.PENDING
+
+    act(story, Keyed("a"))
 
 
 def test_a_property_from_before_the_registration_gets_adopted_not_made() -> None:

@@ -18,28 +18,35 @@ class Cables:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.far = f"{name}-far"
+        self._far = 0
 
     def plug_in(self) -> None:
         """Make the interface, up."""
-        peer = ["peer", "name", "far", "netns", self.far]
-        _ip("link", "add", self.name, "type", "veth", *peer)
-        _ip("-n", self.far, "link", "set", "far", "up")
-        _ip("link", "set", self.name, "up")
+        peer = ["peer", "name", "far", "netns", str(self._far)]
+        _run("ip", "link", "add", self.name, "type", "veth", *peer)
+        _run("nsenter", f"--net=/proc/{self._far}/ns/net", "ip", "link", "set", "far", "up")
+        _run("ip", "link", "set", self.name, "up")
 
     def pull_out(self) -> None:
-        _ip("link", "delete", self.name)
+        _run("ip", "link", "delete", self.name)
 
     @contextlib.contextmanager
     def laid(self) -> Iterator[Cables]:
-        """Have a namespace for the other ends."""
-        _ip("netns", "add", self.far)
+        """Have a namespace for the other ends, held by a process."""
+        holder = subprocess.Popen(
+            ["unshare", "--net", "sh", "-c", "echo ready && exec cat"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"ready\n"
+        self._far = holder.pid
         try:
             yield self
         finally:
             subprocess.run(["ip", "link", "delete", self.name], check=False, capture_output=True)
-            _ip("netns", "delete", self.far)
+            holder.communicate()
 
 
-def _ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, capture_output=True)
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True)

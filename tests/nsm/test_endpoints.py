@@ -54,11 +54,17 @@ def play(host: Host, story: Story) -> None:
     asyncio.run(whole())
 
 
-async def advertised(hosted: Hosted, name: str = "agent-web") -> dict[str, str] | None:
-    """Return what the mesh knows of an endpoint; None where it knows none."""
-    wanted = registry_pb2.NetworkServiceEndpoint(name=name)
-    found = [one for one in await find_endpoints(hosted.links, wanted) if one.name == name]
-    return dict(found[0].network_service_labels[NS].labels) if found else None
+async def known(hosted: Hosted) -> registry_pb2.NetworkServiceEndpoint | None:
+    """Return the endpoint as the mesh knows it."""
+    wanted = registry_pb2.NetworkServiceEndpoint(name="agent-web")
+    found = [one for one in await find_endpoints(hosted.links, wanted) if one.name == wanted.name]
+    return found[0] if found else None
+
+
+async def advertised(hosted: Hosted) -> dict[str, str] | None:
+    """Return what the mesh knows that the endpoint advertises; None where it knows none."""
+    found = await known(hosted)
+    return dict(found.network_service_labels[NS].labels) if found is not None else None
 
 
 def test_an_endpoint_is_wanted_at_once_registered_and_then_serves(mesh: Mesh, host: Host) -> None:
@@ -140,7 +146,7 @@ def test_other_labels_are_registered_and_connections_stay(mesh: Mesh, host: Host
         await hosted.put(endpoint(advertised_labels=labels(app="web")))
         await hosted.until_registered()
         await ask(mesh)
-        held = list(hosted.server.book.connections)
+        held, before = list(hosted.server.book.connections), await known(hosted)
 
         await hosted.put(endpoint(advertised_labels=labels(app="db", tier="1")))
 
@@ -149,6 +155,11 @@ def test_other_labels_are_registered_and_connections_stay(mesh: Mesh, host: Host
         while await advertised(hosted) != {"app": "db", "tier": "1"}:
             pass
         assert list(hosted.server.book.connections) == held
+        after = await known(hosted)
+        assert before is not None
+        assert after is not None
+        assert after.initial_registration_time == before.initial_registration_time
+        assert after.initial_registration_time.seconds > 0
 
     play(host, story)
 

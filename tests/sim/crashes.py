@@ -59,6 +59,7 @@ class Crashes:
             discard(wreck.journal)
         self._count(wreck, script)
         self._tally.count_out(world.scheduler)
+        world.let_go()
         for one in wrecks:
             await self.restart(one, say)
 

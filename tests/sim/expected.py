@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 
 from kvscheduler import ValueState
@@ -53,7 +54,7 @@ class Expected:
         states.update(dict.fromkeys(self.refused, (ValueState.FAILED,)))
         return states
 
-    @property
+    @functools.cached_property
     def borrowed(self) -> Wanted:
         """What is wanted, and others made: it has to be as it is wanted."""
         return {k: self.wanted[k] for k in self.lent if k in self.wanted and k not in self.refused}

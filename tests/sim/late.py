@@ -77,6 +77,7 @@ class LateComer:
             discard(journal)
         life.count(script)
         life.tally.count_out(world.scheduler)
+        world.let_go()
         life.tally.late += 1
         for wreck in wrecks:
             await self._crashes.restart(wreck, life.say)

@@ -14,6 +14,7 @@ from tests.sim import narrator
 from tests.sim.crashes import Crashes
 from tests.sim.expected import Edge, Expectations, Expected
 from tests.sim.rehearsal import Rehearsal
+from tests.sim.states import is_sound
 from tests.sim.strikes import LONG_S, Kind, Place, Script, Strike
 from tests.sim.tally import Tally
 from tests.sim.universe import Universe
@@ -134,6 +135,8 @@ class Life:
         self.at = self._ends_at(edge, options, outcome)
         if self.at is edge.before and len(strikes) == 1 and strikes[0].kind in ERRORS:
             check(self.world, self.at)  # undone at once, not only after the cause has gone
+        if self._is_all_due_sound(script, outcome) and not is_sound(self.world):
+            raise Violation("something stands without what it needs, though all could go")
         await self._converge(edge, options, script, outcome)
         if self.say is not None:
             narrator.verdict(self.say, self.world, self.at)
@@ -167,11 +170,12 @@ class Life:
         wrecks: list[Wreck] = []
         if wreck is not None and self.crashes.can_restart(self.world):
             chosen = wreck
-            script.on_moment.append(
-                lambda moment: (
-                    wrecks.append(self._wreck(moment, edge, options)) if chosen(moment) else None
-                )
-            )
+
+            def kill(moment: str) -> None:
+                if chosen(moment):
+                    wrecks.append(self._wreck(moment, edge, options))
+
+            script.on_moment.append(kill)
         outcome = await self._perform(edge, options, script)
         if self.say is not None:
             narrator.after(self.say, outcome, self.world)
@@ -242,12 +246,24 @@ class Life:
         self, edge: Edge, options: Options, outcome: TransactionResult | JournalError
     ) -> Expected:
         """Return what is wanted after a commit, by what the laws say of its outcome."""
-        wanted = self.scheduler.values()
         if isinstance(outcome, TransactionResult):
             return self._ends_well_at(edge, options, outcome)
+        wanted = self.scheduler.values()
         if not self.script.written and wanted != edge.before.wanted:
             raise Violation("the journal refused the change, and yet it is wanted")
         return edge.after if wanted == edge.after.wanted else edge.before
+
+    def _is_all_due_sound(self, script: Script, outcome: TransactionResult | JournalError) -> bool:
+        """Tell whether a failure was no reason for anything to stand without what it needs.
+
+        What cannot be changed, or fails to go, is left alone, whatever it stands on. A loose
+        southbound does not tell what derives from a value.
+        """
+        if self.universe.loose or isinstance(outcome, JournalError):
+            return False
+        if len(script.done) != 1 or script.done[0].kind not in ERRORS:
+            return False
+        return all(one.operation.kind == "create" for one in outcome.operations if one.error)
 
     def _ends_well_at(self, edge: Edge, options: Options, result: TransactionResult) -> Expected:
         if options.revert and edge.refused():

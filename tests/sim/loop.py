@@ -99,7 +99,7 @@ class SimulationLoop:
         task = self.create_task(main)
         while True:
             self._run_ready()
-            if self.threads.in_use and self.threads.run_next():
+            if self.threads.calls and self.threads.run_next():
                 continue
             if task.done():
                 return task.result()
@@ -122,7 +122,7 @@ class SimulationLoop:
 
     async def idle(self) -> None:
         """Wait until nothing else can run at this moment."""
-        if self._ready or self.threads.in_use:
+        if self._ready or self.threads.calls:
             waiter = self.create_future()
             self._idle.append(waiter)
             await waiter
@@ -154,11 +154,8 @@ class SimulationLoop:
     def call_soon_threadsafe(
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> _Ready:
-        """Have something called in its turn, from any thread."""
-        ready = self.call_soon(callback, *args, context=context)
-        if self.threads.in_use:
-            self.threads.hear()
-        return ready
+        """Have something called in its turn, from any thread: the loop's waits meanwhile."""
+        return self.call_soon(callback, *args, context=context)
 
     def call_later(
         self,

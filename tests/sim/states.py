@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from kvscheduler import ValueState
 from kvscheduler.testing import reasons, standing
+from tests.sim.universe import DERIVED
 from tests.sim.world import World
 from tests.strategies import Changes
 
-__all__ = ["check_reasons", "check_states", "must_revert", "states"]
+__all__ = ["check_reasons", "check_states", "is_sound", "must_revert", "states"]
 
 
 def check_states(world: World) -> None:
@@ -57,3 +58,22 @@ def must_revert(world: World, change: Changes, key: str) -> bool:
     assert ahead is not None
     unit = ahead.units().get(key)
     return key in change or key in before or (unit is not None and unit.base in change)
+
+
+def is_sound(world: World) -> bool:
+    """Tell whether all that stands could be made as it stands."""
+    rules, held = world.rules, world.southbound.held
+    units = {
+        key: rules.unit(key, one.value, world.base_of(key))
+        for key, one in held.items()
+        if one.ours
+    }
+    derived = {name for key in held for name, _ in rules.derived(key, held[key].value)}
+    if not derived.issuperset(units.keys() & set(DERIVED)):
+        return False
+    for key in held:
+        for name, value in rules.derived(key, held[key].value):
+            if rules.descriptor_of(name) is None:
+                units[name] = rules.unit(name, value, key)
+    others = {key for key, one in held.items() if not one.ours}
+    return standing(units, others) == units.keys()

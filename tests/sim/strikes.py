@@ -143,8 +143,12 @@ class Script:
 
     def look(self, moment: str, call: Call | None = None) -> None:
         """Note a moment of a southbound call, or of the journal."""
-        if self._count(_MOMENT) is not None and self.cancel is not None:
-            self.cancel()
+        at = self.counts[_MOMENT]
+        if self._due:
+            if self._count(_MOMENT) is not None and self.cancel is not None:
+                self.cancel()
+        else:
+            self.counts[_MOMENT] = at + 1
         if self.on_moment:
             name = f"journal: {moment}" if call is None else f"{moment} of {call.kind} {call.key}"
             for callback in self.on_moment:

@@ -4,14 +4,11 @@
 from __future__ import annotations
 
 import dataclasses
-import queue
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable
 
 __all__ = ["Threads"]
 
-# The scheduler's own threads are known by their names.
-_PREFIX = "kvscheduler-"
 _PATIENCE_S = 10.0
 
 
@@ -22,88 +19,94 @@ def _taken() -> threading.Lock:
     return lock
 
 
-@dataclasses.dataclass(eq=False, slots=True)
-class _Parked:
-    """A thread that waits for its turn, which it may have once ``until`` is set."""
+class _Worker:
+    """A thread for one piece of work at a time; it is kept for the next, since one is dear."""
 
-    until: threading.Event
-    turn: threading.Lock = dataclasses.field(default_factory=_taken)
+    def __init__(self, threads: Threads) -> None:
+        self.turn = _taken()
+        self.call: _Call | None = None
+        self._threads = threads
+        threading.Thread(target=self._serve, name="simulation", daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            self.turn.acquire()
+            call = self.call
+            if call is None:
+                return
+            call.work()
+            if self._threads.is_abandoned:
+                return
+            call.is_over, self.call = True, None
+            self._threads.yielded.release()
+
+
+@dataclasses.dataclass(eq=False, slots=True)
+class _Call:
+    """Work that waits for its turn, which it may have once ``until`` is set, if there is one."""
+
+    work: Callable[[], None]
+    name: str
+    until: threading.Event | None = None
+    worker: _Worker | None = None
+    is_over: bool = False
 
 
 class Threads:
     """Lets one thread run at a time: the loop's, or the first of those that may go on.
 
     They go in the order in which they were started, so that the same seed is the same run.
+    ``calls`` are those that are not over; once ``is_abandoned`` none goes on.
     """
 
     def __init__(self) -> None:
-        self.in_use = False
-        self._foreign = set(threading.enumerate())
-        self._settling: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._parked: dict[threading.Thread, _Parked] = {}
-        self._ending: set[threading.Thread] = set()
-        self._over: set[threading.Thread] = set()
-        self._abandoned = False
+        self.calls: list[_Call] = []
+        self.yielded = _taken()
+        self._idle: list[_Worker] = []
+        self._running: _Call | None = None
+        self.is_abandoned = False
 
-    def park(self, until: threading.Event | None = None) -> None:
-        """Wait, in a thread, for the next turn, and until something is set."""
-        entry = _Parked(_SET if until is None else until)
-        self._parked[threading.current_thread()] = entry
-        self._settling.put(None)
-        entry.turn.acquire()
-        if self._abandoned:
+    def start(self, work: Callable[[], None], name: str) -> None:
+        """Have work done in a thread, in its turn."""
+        self.calls.append(_Call(work, name))
+
+    def park(self, until: threading.Event) -> None:
+        """Wait, in a thread, until something is set, and for the next turn."""
+        call = self._running
+        assert call is not None
+        assert call.worker is not None
+        call.until = until
+        if not self.is_abandoned:
+            self.yielded.release()
+            call.worker.turn.acquire()
+        if self.is_abandoned:
             message = "the simulation has ended"
             raise RuntimeError(message)
 
-    def leave(self) -> None:
-        """Hear from a thread that its call is over: what it reports next is its last word."""
-        self._ending.add(threading.current_thread())
-
-    def hear(self) -> None:
-        """Hear that the current thread, if it is not the loop's, has reported something."""
-        thread = threading.current_thread()
-        if thread in self._ending:
-            self._ending.discard(thread)
-            self._over.add(thread)
-            self._settling.put(None)
-
     def run_next(self) -> bool:
         """Let the first thread that may go on run until it waits again; tell if there was one."""
-        alive = self._alive()
-        self._wait(alive)
-        for thread in alive:
-            entry = self._parked.get(thread)
-            if entry is not None and entry.until.is_set():
-                del self._parked[thread]
-                entry.turn.release()
-                self._wait([thread])
+        for call in self.calls:
+            if call.until is None or call.until.is_set():
+                self._run(call)
                 return True
         return False
 
+    def _run(self, call: _Call) -> None:
+        worker = call.worker
+        if worker is None:
+            worker = call.worker = self._idle.pop() if self._idle else _Worker(self)
+            worker.call = call
+        self._running = call
+        worker.turn.release()
+        if not self.yielded.acquire(timeout=_PATIENCE_S):
+            raise AssertionError(f"{call.name} does not come to an end")
+        if call.is_over:
+            self.calls.remove(call)
+            self._idle.append(worker)
+
     def abandon(self) -> None:
-        """Let go of all threads that still wait."""
-        self._abandoned = True
-        for entry in tuple(self._parked.values()):
-            entry.turn.release()
-
-    def _alive(self) -> list[threading.Thread]:
-        own = [one for one in threading.enumerate() if one.name.startswith(_PREFIX)]
-        self._over.intersection_update(own)
-        return [one for one in own if one not in self._over and one not in self._foreign]
-
-    def _wait(self, threads: Iterable[threading.Thread]) -> None:
-        """Wait until each of them waits for its turn, or is through."""
-        for thread in threads:
-            while not self.is_settled(thread):
-                try:
-                    self._settling.get(timeout=_PATIENCE_S)
-                except queue.Empty:
-                    raise AssertionError(f"{thread.name} does not come to an end") from None
-
-    def is_settled(self, thread: threading.Thread) -> bool:
-        """Tell whether a thread waits, or is through."""
-        return thread in self._parked or thread in self._over
-
-
-_SET = threading.Event()
-_SET.set()
+        """Let go of all threads, those that still wait among them."""
+        self.is_abandoned = True
+        waiting = [call.worker for call in self.calls if call.worker is not None]
+        for worker in (*waiting, *self._idle):
+            worker.turn.release()

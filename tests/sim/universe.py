@@ -10,8 +10,12 @@ import dataclasses
 import random
 from collections.abc import Mapping, Sequence
 
-from kvscheduler.testing import AsyncSimulatedDescriptor, Item, SimulatedDescriptor
-from tests.sim.blocking import OrderedBlockingDescriptor
+from kvscheduler.testing import (
+    AsyncSimulatedDescriptor,
+    BlockingSimulatedDescriptor,
+    Item,
+    SimulatedDescriptor,
+)
 
 __all__ = ["Universe", "draw"]
 
@@ -27,7 +31,7 @@ CLAIMS = ("eth0", "eth1", "eth2")
 PREFIXES = ("a/", "b/", "c/", "f/", "c/x")
 FEATURES = ("needs", "any_of", "derives", "claims", "shapes", "invalid", "strangers", "nobodys")
 THREADS = 0.1
-WAITING = (AsyncSimulatedDescriptor, OrderedBlockingDescriptor)
+WAITING = (AsyncSimulatedDescriptor, BlockingSimulatedDescriptor)
 RARE = {"invalid": 0.25, "nobodys": 0.2, "strangers": 0.4}
 
 
@@ -64,7 +68,7 @@ class Universe:
     @property
     def threaded(self) -> bool:
         """Whether some calls run in threads."""
-        return OrderedBlockingDescriptor in self.kinds.values()
+        return BlockingSimulatedDescriptor in self.kinds.values()
 
 
 def draw(seed: int, *, journal: str | None = None) -> Universe:
@@ -107,7 +111,7 @@ def _with_threads(rng: random.Random, universe: Universe) -> Universe:
     """Let the calls of a descriptor or two run in threads, now and then."""
     if rng.random() > THREADS:
         return universe
-    blocking = dict.fromkeys(rng.sample("abc", rng.randint(1, 3)), OrderedBlockingDescriptor)
+    blocking = dict.fromkeys(rng.sample("abc", rng.randint(1, 3)), BlockingSimulatedDescriptor)
     return dataclasses.replace(universe, kinds={**universe.kinds, **blocking})
 
 

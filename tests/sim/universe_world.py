@@ -26,14 +26,24 @@ class UniverseWorld(World):
         self.universe = universe
         self.journal = journal
         if southbound is None:
-            clock = SimulationClock()
-            clock.loop.threads.in_use = universe.threaded
-            southbound = SimulatedSouthbound(seed=universe.seed, clock=clock)
+            southbound = SimulatedSouthbound(seed=universe.seed, clock=SimulationClock())
         prefixes = [name for name in universe.kinds if name != without]
         seed = universe.seed
         super().__init__(
             prefixes=prefixes, seed=seed, southbound=southbound, journal=journal, history=8
         )
+        if universe.threaded:
+            assert isinstance(self.clock, SimulationClock)
+            self.scheduler._engine.calls.start_thread = self.clock.loop.threads.start
+
+    def let_go(self) -> None:
+        """Cut what an engine and its descriptors hold each other by: it then goes at once.
+
+        A run leaves engines behind, and the collector takes longer over one than it has worked.
+        """
+        self.southbound._tellers.clear()
+        for descriptor in self.descriptors:
+            descriptor.port = None
 
     def descriptor(self, name: str) -> SimulatedDescriptor:
         """Make the descriptor for a prefix, as the universe has it."""

@@ -8,15 +8,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kvscheduler import Plan, TransactionResult, ValueState
-from kvscheduler.testing import When, standing
+from kvscheduler.testing import When
 from tests.sim import narrator
 from tests.sim.expected import Edge, Expected
 from tests.sim.life import ERRORS, Life, Options
-from tests.sim.states import states
+from tests.sim.states import is_sound, states
 from tests.sim.strikes import LONG_S, Place, Strike, singles
-from tests.sim.universe import DERIVED
 from tests.sim.verdicts import Violation, check, look_again
-from tests.sim.world import World
 
 __all__ = ["Unrest"]
 
@@ -151,7 +149,7 @@ class _Rest:
         self.configured = life.scheduler.values(view="configured")
         if is_loose:
             self.configured = {key: value.bare() for key, value in self.configured.items()}
-        self.is_sound = _is_sound(world)
+        self.is_sound = is_sound(world)
         self.plans = {target: self._plan(at, target) for target in self._targets()}
 
     def _targets(self) -> range:
@@ -186,18 +184,3 @@ def _said(state: ValueState) -> ValueState:
 
 def _is_back(edge: Edge, options: Options, result: TransactionResult) -> bool:
     return result.reverted or (options.revert and edge.refused())
-
-
-def _is_sound(world: World) -> bool:
-    """Tell whether all that stands could be made as it stands."""
-    rules, held = world.rules, world.southbound.held
-    units = {key: rules.unit(key, one.value, one.owner) for key, one in held.items() if one.ours}
-    derived = {name for key in held for name, _ in rules.derived(key, held[key].value)}
-    if not derived.issuperset(units.keys() & set(DERIVED)):
-        return False
-    for key in held:
-        for name, value in rules.derived(key, held[key].value):
-            if rules.descriptor_of(name) is None:
-                units[name] = rules.unit(name, value, key)
-    others = {key for key, one in held.items() if not one.ours}
-    return standing(units, others) == units.keys()

@@ -126,7 +126,7 @@ class World:
             return
         held = self.southbound.held
         units = {
-            key: self.rules.unit(key, one.value, self._base_of(key))
+            key: self.rules.unit(key, one.value, self.base_of(key))
             for key, one in held.items()
             if one.ours
         }
@@ -142,7 +142,7 @@ class World:
                         f"after {call.kind} {call.key}: {key} stands without {need}"
                     )
 
-    def _base_of(self, key: str) -> str | None:
+    def base_of(self, key: str) -> str | None:
         """Return the base that a derived value stands on; it may have been handed over."""
         held = self.southbound.held
         bases = [base for base, one in held.items() if key in dict(one.value.derives)]

@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import textwrap
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kvs_agent.sources.config import load_raw, load_text
 from kvs_agent.sources.problems import ConfigError
@@ -173,3 +177,25 @@ def test_other_documents_are_one_in_a_file() -> None:
 
     assert problems("linuxConfig: {}\n---\nlinuxConfig: {}\n") == [f"x.yaml:2: {why}"]
     assert problems(f"linuxConfig: {{}}\n---\n{HEAD}") == [f"x.yaml:2: {why}"]
+
+
+WORDS = st.sampled_from(
+    ["cnf.nsm", "client", "endpoint", "v1", "name: c", "{", "- a", "", "a: [\n"]
+)
+PLAIN = st.none() | st.booleans() | st.integers() | WORDS | st.text(max_size=5)
+ANY = st.recursive(
+    PLAIN,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=5,
+)
+FIELDS = ["module", "type", "data", "version", "name", "microservice", "x"]
+ITEM = ANY | st.dictionaries(st.sampled_from(FIELDS), ANY)
+SPEC = ANY | st.fixed_dictionaries({"configItems": ANY | st.lists(ITEM, max_size=3)})
+
+
+@given(kind=PLAIN | st.just("CNFConfiguration"), spec=SPEC)
+def test_whatever_a_resource_says_it_is_read_or_refused(kind: object, spec: object) -> None:
+    text = json.dumps({"apiVersion": "v1", "kind": kind, "spec": spec})
+
+    with contextlib.suppress(ConfigError):
+        load_raw(text.encode(), "x.yaml")

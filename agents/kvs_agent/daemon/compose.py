@@ -59,7 +59,7 @@ def compose(settings: Settings, descriptors: Iterable[Descriptor[Any, Any]]) -> 
         first.append(folder.reload)
     if settings.etcd.endpoints:
         sources.append("etcd")
-        parts.append(_etcd(settings, core))
+        parts.append(_etcd(settings, core, mesh))
     servers.append(_grpc(settings, core))
     again: list[Callable[[], Awaitable[None]]] = []
     for rest in _rest(settings, core):
@@ -121,10 +121,10 @@ def _mesh(settings: Settings, interface: Interface) -> Mesh:
     return Mesh(settings.nsm, settings.label, interface)
 
 
-def _etcd(settings: Settings, core: Core) -> Part:
+def _etcd(settings: Settings, core: Core, mesh: Mesh | None) -> Part:
     from .etcd import EtcdPart  # noqa: PLC0415 - an optional extra: [etcd]
 
-    return EtcdPart(settings.etcd, core)
+    return EtcdPart(settings.etcd, core, None if mesh is None else mesh.notifications)
 
 
 def _grpc(settings: Settings, core: Core) -> Server:

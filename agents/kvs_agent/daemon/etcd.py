@@ -13,6 +13,7 @@ from kvs_agent import etcd, models
 from kvs_agent.core.core import Core
 from kvs_agent.core.health import State
 from kvs_agent.publishing.etcd import Limits, StatusPublisher
+from kvs_agent.publishing.notifications import Notifications
 from kvs_agent.sources.etcd import EtcdSource
 
 from .settings import EtcdSettings
@@ -31,7 +32,10 @@ class EtcdPart:
     told, and the agent goes on with what it knows.
     """
 
-    def __init__(self, settings: EtcdSettings, core: Core) -> None:
+    def __init__(
+        self, settings: EtcdSettings, core: Core, notifications: Notifications | None = None
+    ) -> None:
+        self._notifications = notifications
         self._settings = settings
         self._core = core
         core.health.report("etcd", State.INIT)  # before anything else could make it ready
@@ -64,6 +68,9 @@ class EtcdPart:
                     limits=Limits(ttl_s=self._settings.session_ttl),
                 )
                 tasks.create_task(publisher.run(), name="statuses to etcd")
+            if self._notifications is not None:
+                told = self._notifications.run(self._client)
+                tasks.create_task(told, name="notifications to etcd")
 
     async def _tell_first(self) -> None:
         await self._source.until_synced()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kvs_agent.core.health import Health, State
+from kvs_agent.publishing.notifications import Notifications
 from kvs_descriptors.nsm import endpoints, finding
 from kvs_descriptors.nsm.clients.descriptor import ClientDescriptor, ConnectionDescriptor, Place
 from kvs_descriptors.nsm.errors import MeshError
@@ -44,6 +45,8 @@ class Mesh:
         self._life = datetime.timedelta(seconds=settings.token_life_s)
         self._interface = interface
         self.links = Links(Address.parse(settings.connect_to), self.source, token_life=self._life)
+        # For who has a way to etcd to run.
+        self.notifications = Notifications() if settings.publish_notifications else None
         self.descriptors = tuple(self._descriptors())
 
     def part(self, health: Health) -> MeshPart:
@@ -66,8 +69,24 @@ class Mesh:
         if settings.listen_on:
             address = Address.parse(settings.listen_on)
             server = EndpointServer(address, self.source, token_life=self._life)
-            site = endpoints.Site(name=self._name, namespace=namespace, sockets=settings.sockets)
-            yield from endpoints.descriptors(self.links, server, site, interface=self._interface)
+            site = endpoints.Site(
+                name=self._name,
+                namespace=namespace,
+                sockets=settings.sockets,
+                url=settings.endpoint_url,
+            )
+            yield from endpoints.descriptors(
+                self.links,
+                server,
+                site,
+                interface=self._interface,
+                publish=self._publish,
+                reserved=clients.interfaces,
+            )
+
+    def _publish(self, key: str, data: bytes | None) -> None:
+        if self.notifications is not None:
+            self.notifications.publish(key, data)
 
 
 class MeshPart:

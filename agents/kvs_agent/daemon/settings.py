@@ -217,6 +217,18 @@ class NsmSettings:
         " Also by NSM_LISTEN_ON.",
         default="",
     )
+    endpoint_url: str = setting(
+        "endpoint-url",
+        "Where others reach what is served; empty: where it is served, which has to be one address"
+        " then.",
+        default="",
+    )
+    publish_notifications: bool = setting(
+        "publish-notifications",
+        "Whether the labels of registered endpoints are put into etcd, below"
+        " /vnf-agent/global/notification/nsm/.",
+        default=False,
+    )
     token_life_s: float = setting(
         "max-token-lifetime",
         "How long a proof of ours holds, and so at most a connection that nobody refreshes."
@@ -244,7 +256,11 @@ class NsmSettings:
         """Refuse with ``ValueError`` what cannot work, or would be open to others."""
         if not self.connect_to:
             return
-        addresses = {"connect-to": self.connect_to, "listen-on": self.listen_on}
+        addresses = {
+            "connect-to": self.connect_to,
+            "listen-on": self.listen_on,
+            "endpoint-url": self.endpoint_url,
+        }
         for key, text in addresses.items():
             self._check_address(key, text)
         if self.spiffe_socket:

@@ -244,6 +244,11 @@ class ClientDescriptor(Descriptor[NetworkServiceClient, connection_pb2.Connectio
 
     # What others ask of us.
 
+    def interfaces(self) -> Iterator[str]:
+        """Yield the names of the interfaces that clients have, or will have."""
+        for client in self._clients.values():
+            yield client.value.interface_name
+
     def established(self) -> Iterator[tuple[str, Connection]]:
         """Yield the connections that stand, with their keys."""
         for client in self._clients.values():

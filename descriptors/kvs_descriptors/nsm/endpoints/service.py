@@ -7,6 +7,7 @@ import datetime
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from kvs_proto.cnf.nsm.nsm_pb2 import NetworkServiceEndpoint
 from kvs_proto.networkservice.connection_pb2 import Connection, Mechanism
@@ -21,6 +22,9 @@ from .meaning import Site
 __all__ = ["EndpointService"]
 
 logger = logging.getLogger(__name__)
+
+# Of one connection, less its tokens: it is kept for as long as it lives, and journalled.
+_MAX_KEPT_BYTES: Final = 16 * 1024
 
 Changed = Callable[[str, EndpointConnection | None], None]
 
@@ -151,13 +155,15 @@ class EndpointService:
         return meaning.connection(self.value, made, name, socket)
 
     def _keep(self, made: Connection, name: str, found: EndpointConnection) -> None:
-        if self._found.get(made.id) == found:
+        kept = _without_tokens(made)
+        before = self._held.get(made.id)
+        is_known = before is not None and before.connection.path == kept.path
+        if is_known and self._found.get(made.id) == found:
+            # A refresh is not written down, unless it has come by another way.
             return
-        kept = Connection()
-        kept.CopyFrom(made)
-        for segment in kept.path.path_segments:
-            # Nobody could be asked with old ones, and they are not to lie about.
-            segment.ClearField("token")
+        if kept.ByteSize() > _MAX_KEPT_BYTES:
+            text = f"more than {_MAX_KEPT_BYTES} bytes are told of the connection"
+            raise Declined(f"{text}: {kept.ByteSize()}")
         end = path.previous(made).expires.ToDatetime(datetime.UTC)
         self._held[made.id] = HeldConnection(
             connection=kept,
@@ -166,3 +172,13 @@ class EndpointService:
         )
         self._found[made.id] = found
         self._changed(name, found)
+
+
+def _without_tokens(connection: Connection) -> Connection:
+    """Return a connection as it is kept: nobody could be asked with old tokens."""
+    kept = Connection()
+    kept.CopyFrom(connection)
+    for segment in kept.path.path_segments:
+        segment.ClearField("token")
+        segment.ClearField("expires")
+    return kept

@@ -100,9 +100,12 @@ class Presence:
 
     def change(self, endpoint: NetworkServiceEndpoint) -> None:
         """Have it registered like this from the next time on, which is when ``run`` begins."""
-        first = self._endpoint.initial_registration_time
+        known = NetworkServiceEndpoint()
+        known.CopyFrom(self._endpoint)
         self._endpoint.CopyFrom(endpoint)
-        self._endpoint.initial_registration_time.CopyFrom(first)
+        if known.HasField("initial_registration_time"):
+            first = known.initial_registration_time
+            self._endpoint.initial_registration_time.CopyFrom(first)
 
     async def _until_lost(self) -> None:
         """Return once the manager has lost the registration, or we have lost the manager."""

@@ -37,9 +37,13 @@ async def join(one: Stream, other: Stream) -> None:
 async def close(writer: asyncio.StreamWriter) -> None:
     """Close a connection; what the other side makes of it does not matter any more."""
     writer.close()
-    with contextlib.suppress(OSError, TimeoutError):
-        async with asyncio.timeout(_CLOSE_S):
-            await writer.wait_closed()
+    try:
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(_CLOSE_S):
+                await writer.wait_closed()
+    finally:
+        # TLS says good-bye first, and may wait for an answer: not for ever, and not if cancelled.
+        writer.transport.abort()
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

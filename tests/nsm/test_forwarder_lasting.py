@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import datetime
 import os
+import random
 from collections.abc import AsyncIterator
 
 import pytest
@@ -107,6 +108,42 @@ def test_killed_at_any_moment_it_ends_with_one_cable(
     play(forwarder, here, story, one=bay)
 
 
+def test_killed_over_and_over_while_clients_come_each_ends_with_one_cable(
+    forwarder: Forwarder, here: Place, there: Place
+) -> None:
+    chance, count = random.Random(7), 8
+    names = {f"nsm-{number}" for number in range(count)}
+
+    async def story() -> None:
+        manager = forwarder.manager
+        async with (
+            linked(manager, None) as client,
+            serving(manager, "one", Bay(there)) as server,
+            contextlib.AsyncExitStack() as stack,
+        ):
+            sessions = [Session(client, wanted(here, number)) for number in range(count)]
+            for session in sessions:
+                await stack.enter_async_context(running(session.run()))
+            for _ in range(4):
+                await asyncio.sleep(chance.uniform(0.02, 0.5))
+                await asyncio.to_thread(forwarder.restart)
+
+            await until(lambda: all(one.standing.connection is not None for one in sessions))
+            await until(lambda: here.names() == names and len(there.names()) == count)
+            await until(lambda: len(server.book.connections) == count)
+
+    asyncio.run(story())
+
+
+def wanted(here: Place, number: int) -> Wanted:
+    return Wanted(
+        client="client",
+        identity=f"c-{number}",
+        connection=Connection(network_service=NS),
+        preferences=(mechanisms.kernel(f"nsm-{number}", here.path),),
+    )
+
+
 def test_what_somebody_removes_is_put_back(
     forwarder: Forwarder, here: Place, there: Place
 ) -> None:
@@ -174,17 +211,10 @@ def test_a_client_hears_of_the_end_of_its_endpoint(
 def test_a_client_moves_on_and_leaves_no_cable_behind(
     forwarder: Forwarder, here: Place, there: Place
 ) -> None:
-    wanted = Wanted(
-        client="client",
-        identity="c-1",
-        connection=Connection(network_service=NS),
-        preferences=(mechanisms.kernel("nsm-1", here.path),),
-    )
-
     async def story(elsewhere: Place) -> None:
         manager = forwarder.manager
         async with linked(manager, None) as client, contextlib.AsyncExitStack() as stack:
-            session = Session(client, wanted)
+            session = Session(client, wanted(here, 1))
             async with serving(manager, "one", Bay(there)) as one:
                 await stack.enter_async_context(running(session.run()))
                 await until(lambda: session.standing.connection is not None)

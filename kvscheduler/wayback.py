@@ -87,7 +87,7 @@ class WayBack:
             if memory is None:
                 stood[key] = None
             elif memory.blocked and self._is_left_alone(key, memory, done):
-                self._restore_state(self._graph.nodes[key], memory)  # not tried again
+                self._leave_alone(self._graph.nodes[key], memory)
                 stood[key] = memory.want
                 left_alone.add(key)
             else:
@@ -112,6 +112,13 @@ class WayBack:
         node = self._graph.nodes[key]
         is_certain = not node.unsure and node.doubt is None
         return key not in done or (is_certain and _is_back(node, memory))
+
+    def _leave_alone(self, node: Node, memory: Memory) -> None:
+        """Have what had failed before be as it was, and not be tried again."""
+        if node.have is not None and node.have is node.want and memory.have is not None:
+            # Equivalent, but not the same: it derived what is to stand again.
+            self._graph.set_have(node, memory.have, node.metadata)
+        self._restore_state(node, memory)
 
     @staticmethod
     def _stood(memory: Memory) -> Spec | None:

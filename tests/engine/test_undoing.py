@@ -99,3 +99,42 @@ def test_a_failure_of_a_derived_value_calls_off_what_set_its_base(before: dict[s
 
     act(story, one, other)
     assert (one.held, other.held) == (before, {})
+
+
+class Coarse(Brittle):
+    """To the southbound values are the same whatever they derive; an update may fail after all."""
+
+    def equivalent(self, key: str, old: Any, new: Any) -> bool:
+        return bool(old.get("n") == new.get("n"))
+
+    async def update(self, key: str, old: Any, new: Any, metadata: Any) -> Any:
+        Plain.update(self, key, old, new, metadata)
+        if ("update", key) in self.broken:
+            raise ValueError(f"{key} was changed, and yet something failed")
+
+    async def delete(self, key: str, value: Any, metadata: Any) -> Any:
+        Plain.delete(self, key, value, metadata)
+        if ("delete", key) in self.broken:
+            raise RuntimeError(f"{key} has gone, and yet something failed")
+
+    def is_retriable(self, error: Exception) -> bool:
+        return False
+
+
+def test_a_base_that_had_failed_before_is_given_back_what_it_derived() -> None:
+    """Found by simulation, seed 700106: what stood under it was not made again."""
+    one, other = Coarse("a"), Coarse("b")
+
+    async def story(stage: Stage) -> None:
+        await stage.commit({"a/1": {"n": 1, "derives": {"b/1": {}}}})
+        one.broken.add(("update", "a/1"))
+        await stage.commit({"a/1": {"n": 2, "derives": {"b/1": {}}}})
+        assert stage.state("a/1") is ValueState.FAILED
+        other.broken.add(("delete", "b/1"))
+        result = await stage.commit({"a/1": {"n": 2}}, revert=True)
+        assert result.reverted
+        assert other.held == {"b/1": {}}
+        assert stage.state("a/1") is ValueState.FAILED
+        assert stage.state("b/1") is ValueState.CONFIGURED
+
+    act(story, one, other)

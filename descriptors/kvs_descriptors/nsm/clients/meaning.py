@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from pathlib import Path
 
 from kvs_proto.cnf.nsm.nsm_pb2 import (
@@ -18,7 +16,7 @@ from kvs_proto.networkservice import connection_pb2
 from kvs_proto.nsm.v1.connection_pb2 import Connection, Route
 from kvscheduler import InvalidValue
 
-from .. import addressing, keys, mechanisms
+from .. import addressing, checks, keys, mechanisms
 from ..errors import BadMechanism
 from ..interfaces import InterfaceWish
 
@@ -33,24 +31,19 @@ __all__ = [
     "wanted",
 ]
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+@-]{0,199}")
 # No label that anybody can want.
 _LEAVING = ConnectionLabel(key="", value="leaving")
-_MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 
 
 def check(key: str, value: NetworkServiceClient) -> None:
     """Refuse a client that cannot be asked for."""
-    if not _NAME.fullmatch(value.name):
-        raise InvalidValue("a name is 1 to 200 of A-Z a-z 0-9 _ . : + @ -", ("name",))
+    checks.name(value.name, "name")
     if key != keys.client(value.name):
         raise InvalidValue(f"the key is another's: {key}", ("name",))
     if not value.network_service:
         raise InvalidValue("a network service is needed", ("network_service",))
     _check_interface(value)
-    names = [label.key for label in value.outgoing_labels]
-    if "" in names or len(set(names)) < len(names):
-        raise InvalidValue("labels have keys, each its own", ("outgoing_labels",))
+    checks.labels(value.outgoing_labels, "outgoing_labels")
 
 
 def _check_interface(value: NetworkServiceClient) -> None:
@@ -58,15 +51,8 @@ def _check_interface(value: NetworkServiceClient) -> None:
         mechanisms.check_interface_name(value.interface_name)
     except BadMechanism as error:
         raise InvalidValue(str(error), ("interface_name",)) from error
-    for text in value.ip_addresses:
-        try:
-            ipaddress.ip_interface(text)
-        except ValueError as error:
-            what = "not <address>/<prefix length> (like 10.0.0.1/24)"
-            raise InvalidValue(f"{what}: {text!r}", ("ip_addresses",)) from error
-    if value.phys_address and not _MAC.fullmatch(value.phys_address):
-        text = f"not a MAC address (like 02:00:00:00:00:01): {value.phys_address!r}"
-        raise InvalidValue(text, ("phys_address",))
+    checks.addresses(value.ip_addresses)
+    checks.mac(value.phys_address)
 
 
 def labels(value: NetworkServiceClient) -> dict[str, str]:

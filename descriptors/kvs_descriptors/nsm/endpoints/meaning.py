@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
-import re
 from pathlib import Path
 
 from kvs_proto.cnf.nsm.nsm_pb2 import (
@@ -21,7 +19,7 @@ from kvs_proto.nsm.v1.endpoint_pb2 import EndpointConnection
 from kvs_proto.registry import registry_pb2
 from kvscheduler import InvalidValue
 
-from .. import addressing, keys, mechanisms
+from .. import addressing, checks, keys, mechanisms
 from ..errors import BadMechanism
 from ..interfaces import InterfaceWish
 from ..naming import Naming
@@ -42,8 +40,6 @@ __all__ = [
     "wish",
 ]
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+@-]{0,199}")
-_MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 _TYPES = (DEFAULT_INTERFACE, KERNEL_INTERFACE, MEM_INTERFACE)
 
 
@@ -102,13 +98,10 @@ def check(key: str, value: NetworkServiceEndpoint, site: Site) -> None:
     if not value.network_service:
         raise InvalidValue("a network service is needed", ("network_service",))
     name, field = name_of(value), "name" if value.name else "network_service"
-    if not _NAME.fullmatch(name):
-        raise InvalidValue("a name is 1 to 200 of A-Z a-z 0-9 _ . : + @ -", (field,))
+    checks.name(name, field)
     if key != keys.endpoint(name):
         raise InvalidValue(f"the key is another's: {key}", (field,))
-    labels = [label.key for label in value.advertised_labels]
-    if "" in labels or len(set(labels)) < len(labels):
-        raise InvalidValue("labels have keys, each its own", ("advertised_labels",))
+    checks.labels(value.advertised_labels, "advertised_labels")
     if value.interface_type not in _TYPES:
         names = ", ".join(ConnectionInterfaceType.Name(one) for one in _TYPES)
         raise InvalidValue(f"not one of {names}: {value.interface_type}", ("interface_type",))
@@ -138,15 +131,8 @@ def _check_settings(value: NetworkServiceEndpoint) -> None:
             needed = "single_client, without interface_name_suffix_from_label"
             text = f"which interface it is for is not known beforehand; needs {needed}"
             raise InvalidValue(text, (field, "single_client"))
-    for text in value.ip_addresses:
-        try:
-            ipaddress.ip_interface(text)
-        except ValueError as error:
-            what = "not <address>/<prefix length> (like 10.0.0.1/24)"
-            raise InvalidValue(f"{what}: {text!r}", ("ip_addresses",)) from error
-    if value.phys_address and not _MAC.fullmatch(value.phys_address):
-        text = f"not a MAC address (like 02:00:00:00:00:01): {value.phys_address!r}"
-        raise InvalidValue(text, ("phys_address",))
+    checks.addresses(value.ip_addresses)
+    checks.mac(value.phys_address)
 
 
 # --- what changes --------------------------------------------------------------------------------

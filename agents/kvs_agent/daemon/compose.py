@@ -14,6 +14,7 @@ from kvs_agent.core.health import Health, State
 from kvs_agent.orchestrator import Feed, Orchestrator, Store
 from kvs_agent.past import Past
 from kvs_agent.recording import Limits
+from kvs_agent.recording.calls import Calls
 from kvs_agent.sources.folder import Folder
 from kvs_agent.wiring import linux_interface
 from kvs_descriptors.linux import with_namespaces
@@ -60,9 +61,10 @@ def compose(settings: Settings, descriptors: Iterable[Descriptor[Any, Any]]) -> 
     if settings.etcd.endpoints:
         sources.append("etcd")
         parts.append(_etcd(settings, core, mesh))
-    servers.append(_grpc(settings, core))
+    operations = Calls()
+    servers.append(_grpc(settings, core, operations))
     again: list[Callable[[], Awaitable[None]]] = []
-    for rest in _rest(settings, core):
+    for rest in _rest(settings, core, operations):
         servers.append(rest)
         again.append(rest.reload)
     return Agent(
@@ -127,23 +129,24 @@ def _etcd(settings: Settings, core: Core, mesh: Mesh | None) -> Part:
     return EtcdPart(settings.etcd, core, None if mesh is None else mesh.notifications)
 
 
-def _grpc(settings: Settings, core: Core) -> Server:
+def _grpc(settings: Settings, core: Core, operations: Calls) -> Server:
     from kvs_agent.northbound.grpc.server import GrpcServer  # noqa: PLC0415 - an extra: [grpc]
 
     told = dataclasses.replace(settings.grpc, trial_note=settings.state / TRIAL)
     if settings.runtime is not None:
         own = f"unix:{settings.runtime / SOCKET}"
         told = dataclasses.replace(told, endpoints=(own, *told.endpoints))
-    return GrpcServer(core, told, settings.access.access())
+    return GrpcServer(core, told, settings.access.access(), operations=operations)
 
 
-def _rest(settings: Settings, core: Core) -> Iterator[RestServer]:
+def _rest(settings: Settings, core: Core, operations: Calls) -> Iterator[RestServer]:
     if settings.rest.disabled:
         return
     from kvs_agent.northbound.rest import RestServer  # noqa: PLC0415 - an optional extra: [rest]
 
     limits = _recorded(settings.engine)
-    yield RestServer(core, settings.rest, settings.access.access(), limits=limits)
+    access = settings.access.access()
+    yield RestServer(core, settings.rest, access, limits=limits, calls=operations)
 
 
 def _recorded(engine: EngineSettings) -> Limits:

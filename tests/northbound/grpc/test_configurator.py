@@ -59,6 +59,26 @@ def test_an_update_adds_to_what_was_wanted(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
+def test_what_it_is_asked_for_is_counted(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.configurator.Update(update(interface("a")))
+        await stage.configurator.Update(update(interface("b")))
+        await stage.configurator.Delete(delete(interface("a")))
+        await names(stage)
+        await stage.configurator.Dump(pb.DumpRequest())
+
+        counted = stage.server.operations.data()
+        assert counted["AllOperations"]["count"] == 5
+        assert {one["name"]: one["count"] for one in counted["Operations"]} == {
+            "Update": 2,
+            "Delete": 1,
+            "Get": 1,
+            "Dump": 1,
+        }
+
+    play(tmp_path, story)
+
+
 def test_a_full_resync_replaces_what_the_source_wanted_and_mends_drift(tmp_path: Path) -> None:
     interfaces, routes = shelves()
 

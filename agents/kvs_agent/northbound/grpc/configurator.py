@@ -10,6 +10,7 @@ from typing import Final
 from kvs_agent.core.core import Core
 from kvs_agent.northbound.access import Role
 from kvs_agent.orchestrator import Item, Wish
+from kvs_agent.recording.calls import Calls
 from kvscheduler import TransactionResult, ValueState, ValueStatus
 from kvscheduler.errors import describe
 from ligato.configurator import configurator_pb2 as pb
@@ -26,11 +27,12 @@ _BAD: Final = (ValueState.FAILED, ValueState.INVALID)
 
 
 class Configurator:
-    """``ligato.configurator.ConfiguratorService``."""
+    """``ligato.configurator.ConfiguratorService``; ``operations`` counts what it is asked for."""
 
-    def __init__(self, core: Core, row: Row) -> None:
+    def __init__(self, core: Core, row: Row, operations: Calls) -> None:
         self._core = core
         self._row = row
+        self._operations = operations
         self.methods = {
             "Get": Method(role=Role.READ, handler=self.get),
             "Update": Method(role=Role.WRITE, handler=self.update),
@@ -41,26 +43,30 @@ class Configurator:
 
     async def get(self, _request: pb.GetRequest, _call: Call) -> pb.GetResponse:
         """Return what is wanted; of each value the one that counts."""
-        wanted = sorted(self._core.orchestrator.holdings.items(), key=lambda one: one[0])
-        return pb.GetResponse(config=values.config_of(item.value for _, item in wanted))
+        with self._operations.timed("Get"):
+            wanted = sorted(self._core.orchestrator.holdings.items(), key=lambda one: one[0])
+            return pb.GetResponse(config=values.config_of(item.value for _, item in wanted))
 
     async def update(self, request: pb.UpdateRequest, call: Call) -> pb.UpdateResponse:
         """Want values; with ``full_resync`` nothing else."""
         items = values.values_of_config(request.update)
         changes = {key: Item(value) for key, value in items.items()}
         replace = request.full_resync
-        await self._change(call, changes, replace=replace, wait=request.wait_done)
+        with self._operations.timed("Update"):
+            await self._change(call, changes, replace=replace, wait=request.wait_done)
         return pb.UpdateResponse()
 
     async def delete(self, request: pb.DeleteRequest, call: Call) -> pb.DeleteResponse:
         """Want values no more."""
         gone = dict.fromkeys(values.keys_of_config(request.delete))
-        await self._change(call, gone, replace=False, wait=request.wait_done)
+        with self._operations.timed("Delete"):
+            await self._change(call, gone, replace=False, wait=request.wait_done)
         return pb.DeleteResponse()
 
     async def dump(self, _request: pb.DumpRequest, _call: Call) -> pb.DumpResponse:
         """Return what the system says this moment."""
-        found = await self._core.scheduler.retrieve()
+        with self._operations.timed("Dump"):
+            found = await self._core.scheduler.retrieve()
         return pb.DumpResponse(dump=values.config_of(one.value for one in found.values()))
 
     async def notify(

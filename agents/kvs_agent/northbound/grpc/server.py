@@ -14,6 +14,7 @@ from grpc_health.v1 import health_pb2
 
 from kvs_agent.core.core import Core
 from kvs_agent.northbound.access import Access
+from kvs_agent.recording.calls import Calls
 from kvs_proto.agent.v1 import agent_pb2
 from ligato.configurator import configurator_pb2
 from ligato.generic import manager_pb2, meta_pb2
@@ -44,10 +45,21 @@ _MAX_PENDING: Final = 100_000
 
 
 class GrpcServer:
-    """Answers from ``start`` to ``stop``."""
+    """Answers from ``start`` to ``stop``.
 
-    def __init__(self, core: Core, settings: GrpcSettings, access: Access) -> None:
+    ``operations``: where other northbounds count what is done with the configuration, too.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        settings: GrpcSettings,
+        access: Access,
+        *,
+        operations: Calls | None = None,
+    ) -> None:
         self._core = core
+        self.operations = operations or Calls()
         self._settings = settings
         self._access = access
         self._server: grpc.aio.Server | None = None
@@ -112,8 +124,9 @@ class GrpcServer:
         ]
 
     def _services(self, serving: Serving) -> Sequence[grpc.GenericRpcHandler]:
+        configurator = Configurator(self._core, self._row, self.operations)
         described: list[tuple[Any, Mapping[str, Method]]] = [
-            (_service(configurator_pb2), Configurator(self._core, self._row).methods),
+            (_service(configurator_pb2), configurator.methods),
             (_service(manager_pb2), Manager(self._core).methods),
             (_service(meta_pb2), Meta().methods),
             (_service(agent_pb2), AgentService(self._core, self._trials).methods),

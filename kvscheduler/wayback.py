@@ -88,7 +88,8 @@ class WayBack:
                 stood[key] = None
             elif memory.blocked and self._is_left_alone(key, memory, done):
                 self._leave_alone(self._graph.nodes[key], memory)
-                stood[key] = memory.want
+                # As it stood: what it derived is to stand on it again.
+                stood[key] = memory.want if memory.have is None else memory.have
                 left_alone.add(key)
             else:
                 stood[key] = self._stood(memory)

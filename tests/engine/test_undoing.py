@@ -108,6 +108,8 @@ class Coarse(Brittle):
         return bool(old.get("n") == new.get("n"))
 
     async def update(self, key: str, old: Any, new: Any, metadata: Any) -> Any:
+        if ("begin", key) in self.broken:
+            raise ValueError(f"{key} was not even touched")
         Plain.update(self, key, old, new, metadata)
         if ("update", key) in self.broken:
             raise ValueError(f"{key} was changed, and yet something failed")
@@ -134,6 +136,24 @@ def test_a_base_that_had_failed_before_is_given_back_what_it_derived() -> None:
         result = await stage.commit({"a/1": {"n": 2}}, revert=True)
         assert result.reverted
         assert other.held == {"b/1": {}}
+        assert stage.state("a/1") is ValueState.FAILED
+        assert stage.state("b/1") is ValueState.CONFIGURED
+
+    act(story, one, other)
+
+
+def test_what_stood_on_a_base_that_had_failed_to_change_stands_on_it_again() -> None:
+    """Found by simulation, seed 800482: the base counted as what it should have become."""
+    one, other = Coarse("a"), Coarse("b")
+
+    async def story(stage: Stage) -> None:
+        await stage.commit({"a/1": {"n": 1, "derives": {"b/1": {}}}, "b/2": {}})
+        one.broken.add(("begin", "a/1"))
+        await stage.commit({"a/1": {"n": 2, "derives": {"b/1": {}}}})
+        other.broken.add(("delete", "b/2"))
+        result = await stage.commit({"a/1": {"n": 3}, "b/2": None}, revert=True)
+        assert result.reverted
+        assert other.held == {"b/1": {}, "b/2": {}}
         assert stage.state("a/1") is ValueState.FAILED
         assert stage.state("b/1") is ValueState.CONFIGURED
 

@@ -12,12 +12,13 @@ from typing import Protocol
 from google.protobuf import json_format
 
 from kvs_agent.etcd import Client, EtcdError, Health, LeaseGone, TooLarge, delete_op, put_op
-from kvs_agent.etcd.pacing import pause
 from kvs_agent.keyspace import CONFIG, STATUS, agent_prefix
 from kvs_agent.value_status import base_status
 from kvs_proto.etcd.v1 import etcd_pb2
 from kvscheduler import ValueState, ValueStatus
 from ligato.kvscheduler.value_status_pb2 import BaseValueStatus
+
+from .lease import Lease
 
 __all__ = ["Limits", "Scheduler", "StatusPublisher"]
 
@@ -75,8 +76,7 @@ class StatusPublisher:
         self._prefix = (agent_prefix(label) + STATUS).encode()
         # Fewer than the limit, where the server turns out to take less.
         self._most = self._limits.max_operations
-        self._lease = 0
-        self._renew_at = 0.0
+        self._lease = Lease(self._limits.ttl_s)
         self._written: dict[str, bytes] = {}
         self._waiting: dict[str, None] = {}
         self._wake = asyncio.Event()
@@ -95,7 +95,7 @@ class StatusPublisher:
                 group.create_task(self._listen(), name="statuses to publish")
                 group.create_task(self._publish(), name="statuses to etcd")
         finally:
-            await self._say_goodbye()
+            await self._lease.say_goodbye(self._client, self._limits.max_goodbye_s, "statuses")
 
     async def _listen(self) -> None:
         async for status in self._scheduler.watch():
@@ -117,13 +117,13 @@ class StatusPublisher:
                 await self._round()
             except LeaseGone as error:
                 logger.warning("etcd: statuses are put anew: %s", error)
-                self._lease = 0
+                self._lease.id = 0
             except EtcdError as error:
                 self._note(connected=False, error=str(error))
                 await backoff.pause()
             else:
                 backoff.reset()
-                await self._until_needed()
+                await self._lease.until_needed(self._client, self._wake, self._limits.pace_s)
 
     async def _round(self) -> None:
         """Write all that waits, and see to the lease."""
@@ -133,28 +133,17 @@ class StatusPublisher:
             await self._write(list(self._batch()))
             await self._see_to_lease()
 
-    async def _until_needed(self) -> None:
-        """Wait for news, but no longer than the lease allows, and not too short."""
-        clock = self._client.clock
-        await pause(clock, self._limits.pace_s)
-        timer = clock.call_later(max(0.0, self._renew_at - clock.monotonic()), self._wake.set)
-        try:
-            await self._wake.wait()
-        finally:
-            timer.cancel()
-
     # --- the lease -------------------------------------------------------------------------------
 
     async def _see_to_lease(self) -> None:
         now = self._client.clock.monotonic()
-        if self._lease and now < self._renew_at:
+        if not self._lease.is_due(now):
             return
-        if self._lease:
-            await self._client.keep_alive(self._lease)
+        if self._lease.id:
+            await self._client.keep_alive(self._lease.id)
         else:
             await self._begin_anew()
-        # Counted from before the call, and thrice within its life.
-        self._renew_at = now + self._limits.ttl_s / 3
+        self._lease.renewed(now)
         self._note(connected=True)
 
     async def _begin_anew(self) -> None:
@@ -168,17 +157,7 @@ class StatusPublisher:
         for status in self._scheduler.statuses(CONFIG):
             self._note_change(status)
         self._waiting.update(dict.fromkeys(self._written))
-        self._lease = lease
-
-    async def _say_goodbye(self) -> None:
-        lease, self._lease = self._lease, 0
-        if not lease:
-            return
-        try:
-            async with asyncio.timeout(self._limits.max_goodbye_s):
-                await self._client.revoke(lease)
-        except (EtcdError, TimeoutError) as error:
-            logger.info("etcd: statuses stay until their lease ends: %s", error)
+        self._lease.id = lease
 
     # --- writing ---------------------------------------------------------------------------------
 
@@ -236,7 +215,7 @@ class StatusPublisher:
 
     def _operation(self, key: str, data: bytes | None) -> etcd_pb2.RequestOp:
         name = self._prefix + key[len(CONFIG) :].encode("utf-8", "surrogateescape")
-        return delete_op(name) if data is None else put_op(name, data, self._lease)
+        return delete_op(name) if data is None else put_op(name, data, self._lease.id)
 
     def _note(self, *, connected: bool, error: str = "", revision: int = 0) -> None:
         health = self._health

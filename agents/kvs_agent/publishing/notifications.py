@@ -19,8 +19,9 @@ from kvs_agent.etcd import (
     put_op,
     when_leased,
 )
-from kvs_agent.etcd.pacing import pause
 from kvs_agent.keyspace import agent_prefix
+
+from .lease import Lease
 
 __all__ = ["Limits", "Notifications"]
 
@@ -53,8 +54,7 @@ class Notifications:
         self._wanted: dict[str, bytes] = {}
         self._waiting: dict[str, None] = {}
         self._wake = asyncio.Event()
-        self._lease = 0
-        self._renew_at = 0.0
+        self._lease = Lease(self._limits.ttl_s)
         self.failure = "not connected yet"
 
     def publish(self, key: str, data: bytes | None) -> None:
@@ -75,16 +75,16 @@ class Notifications:
                     await self._round(client)
                 except LeaseGone as error:
                     logger.warning("etcd: notifications are put anew: %s", error)
-                    self._lease = 0
+                    self._lease.id = 0
                 except EtcdError as error:
                     self._note(str(error))
                     await backoff.pause()
                 else:
                     self._note("")
                     backoff.reset()
-                    await self._until_needed(client)
+                    await self._lease.until_needed(client, self._wake, self._limits.pace_s)
         finally:
-            await self._say_goodbye(client)
+            await self._lease.say_goodbye(client, self._limits.max_goodbye_s, "notifications")
 
     async def _round(self, client: Client) -> None:
         self._wake.clear()
@@ -92,27 +92,18 @@ class Notifications:
         for batch in self._batches(list(self._waiting)):
             await self._write(client, batch)
 
-    async def _until_needed(self, client: Client) -> None:
-        clock = client.clock
-        await pause(clock, self._limits.pace_s)
-        timer = clock.call_later(max(0.0, self._renew_at - clock.monotonic()), self._wake.set)
-        try:
-            await self._wake.wait()
-        finally:
-            timer.cancel()
-
     async def _see_to_lease(self, client: Client) -> None:
         now = client.clock.monotonic()
-        if self._lease and now < self._renew_at:
+        if not self._lease.is_due(now):
             return
-        if self._lease:
-            await client.keep_alive(self._lease)
+        if self._lease.id:
+            await client.keep_alive(self._lease.id)
             for batch in self._batches(list(self._wanted)):
                 await self._look(client, batch)
         else:
-            self._lease = await client.grant(self._limits.ttl_s)
+            self._lease.id = await client.grant(self._limits.ttl_s)
             self._waiting.update(dict.fromkeys(self._wanted))
-        self._renew_at = now + self._limits.ttl_s / 3
+        self._lease.renewed(now)
 
     async def _look(self, client: Client, batch: Sequence[str]) -> None:
         """Have those put again that are not there."""
@@ -129,11 +120,11 @@ class Notifications:
             if key not in puts:
                 name = self._name(key)
                 # Not where another agent has put it since.
-                await client.txn([delete_op(name)], when=[when_leased(name, self._lease)])
+                await client.txn([delete_op(name)], when=[when_leased(name, self._lease.id)])
                 self._done(key, None)
 
     async def _put(self, client: Client, puts: dict[str, bytes]) -> None:
-        operations = [put_op(self._name(key), data, self._lease) for key, data in puts.items()]
+        operations = [put_op(self._name(key), data, self._lease.id) for key, data in puts.items()]
         try:
             await client.txn(operations)
         except TooLarge as error:
@@ -157,16 +148,6 @@ class Notifications:
 
     def _name(self, key: str) -> bytes:
         return f"{self._prefix}{key}".encode("utf-8", "surrogateescape")
-
-    async def _say_goodbye(self, client: Client) -> None:
-        lease, self._lease = self._lease, 0
-        if not lease:
-            return
-        try:
-            async with asyncio.timeout(self._limits.max_goodbye_s):
-                await client.revoke(lease)
-        except (EtcdError, TimeoutError) as error:
-            logger.info("etcd: notifications stay until their lease ends: %s", error)
 
     def _note(self, failure: str) -> None:
         if failure and not self.failure:
